@@ -1,0 +1,241 @@
+"""What was seen: values that a probe hands on.
+
+Values only, frozen and picklable. Unknown is `None`; `None` is no sample, and no sample is never zero. What a result
+means (success, expectations) is decided in `judgement`, not here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.targets import IpFamily, Target
+
+
+class Phase(StrEnum):
+    """The stages of a probe in their order; the values are label values.
+
+    With implicit TLS, `TLS` comes before the greeting, and capabilities that are asked for inside TLS are always
+    `CAPABILITIES_TLS`.
+    """
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    GREETING_FIRST_BYTE = "greeting_first_byte"
+    GREETING = "greeting"
+    CAPABILITIES = "capabilities"
+    STARTTLS = "starttls"
+    TLS = "tls"
+    CAPABILITIES_TLS = "capabilities_tls"
+    GOODBYE = "goodbye"
+
+
+class Outcome(StrEnum):
+    """How a probe ended; the values are label values, and the list is closed.
+
+    A probe itself never yields `CLOSED_AS_EXPECTED`, `UNEXPECTED_OPEN`, `STARTTLS_MISSING` or `EXPECTATION_FAILED`:
+    they compare what was seen with what should be, which is the work of `judgement`.
+    """
+
+    OK = "ok"
+    CLOSED_AS_EXPECTED = "closed_as_expected"
+    UNEXPECTED_OPEN = "unexpected_open"
+    DNS_NXDOMAIN = "dns_nxdomain"
+    DNS_ERROR = "dns_error"
+    DNS_NO_ADDRESS = "dns_no_address"
+    NO_ROUTE = "no_route"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    CONNECTION_RESET = "connection_reset"
+    GREETING_TIMEOUT = "greeting_timeout"
+    GREETING_REJECTED_TEMPORARILY = "greeting_rejected_temporarily"
+    GREETING_REJECTED = "greeting_rejected"
+    GREETING_INVALID = "greeting_invalid"
+    EHLO_REJECTED = "ehlo_rejected"
+    REPLY_TIMEOUT = "reply_timeout"
+    STARTTLS_MISSING = "starttls_missing"
+    STARTTLS_REJECTED = "starttls_rejected"
+    STARTTLS_PLAINTEXT_INJECTED = "starttls_plaintext_injected"
+    TLS_ON_PLAIN_PORT = "tls_on_plain_port"
+    PLAIN_ON_TLS_PORT = "plain_on_tls_port"
+    TLS_HANDSHAKE_FAILED = "tls_handshake_failed"
+    TLS_TIMEOUT = "tls_timeout"
+    PROTOCOL_ERROR = "protocol_error"
+    REPLY_TOO_LONG = "reply_too_long"
+    CLOSED_EARLY = "closed_early"
+    EXPECTATION_FAILED = "expectation_failed"
+    TOTAL_TIMEOUT = "total_timeout"
+    INTERNAL_ERROR = "internal_error"
+
+
+class LatencyClock(StrEnum):
+    """Whose clock stamped what was received: the kernel's is not delayed by a busy event loop."""
+
+    KERNEL = "kernel"
+    LOOP = "loop"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What DNS (or the hosts file) said about a host, for both families at once.
+
+    A family that was not asked for has `None`; one without addresses an empty tuple. `outcome` is `OK` as soon as one
+    address of any family is known, else one of the three `DNS_…` outcomes.
+    """
+
+    outcome: Outcome
+    ipv4: tuple[str, ...] | None
+    ipv6: tuple[str, ...] | None
+    duration: float
+    detail: str = ""
+
+    def addresses(self, family: IpFamily) -> tuple[str, ...]:
+        """The addresses of `family` in the order of the answer; empty where there are none or none were asked for."""
+        found = self.ipv4 if family is IpFamily.IPV4 else self.ipv6
+        return found or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One line of what a server offers: `name` in upper case, `parameters` as sent."""
+
+    name: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a dialog learnt about a server; `None` is whatever the session did not come to.
+
+    greeting_code        the three digits of an SMTP greeting; the other protocols have none
+    greeting             the text of the greeting, for people and never for a label
+    capabilities         before TLS; `None` where the session was encrypted from the start or never got that far
+    capabilities_tls     inside TLS
+    starttls_advertised  of the unencrypted session: offered or not; `None` where it could not be asked
+    starttls_offered_again  offered once more inside TLS, which RFC 3207 §4.2 forbids
+    cleartext_auth       passwords are accepted before TLS
+    preauthenticated     IMAP's PREAUTH greeting, which makes STARTTLS impossible
+    message_size_limit   bytes, from SMTP's SIZE (RFC 1870); `None` also for 'no fixed limit'
+    """
+
+    greeting_code: int | None = None
+    greeting: str | None = None
+    capabilities: tuple[Capability, ...] | None = None
+    capabilities_tls: tuple[Capability, ...] | None = None
+    starttls_advertised: bool | None = None
+    starttls_offered_again: bool | None = None
+    cleartext_auth: bool | None = None
+    preauthenticated: bool | None = None
+    message_size_limit: int | None = None
+
+
+class CertificateFault(StrEnum):
+    """Why a certificate does not hold; the values are label values, and the list is closed."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    SELF_SIGNED = "self_signed"
+    UNTRUSTED_ROOT = "untrusted_root"
+    ISSUER_MISSING = "issuer_missing"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_PURPOSE = "wrong_purpose"
+    WEAK_KEY = "weak_key"
+    WEAK_SIGNATURE = "weak_signature"
+    CHAIN_INVALID = "chain_invalid"
+    NAME_MISMATCH = "name_mismatch"
+    NAME_ONLY_IN_COMMON_NAME = "name_only_in_common_name"
+    NO_NAMES = "no_names"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """One certificate as it was sent. Instants are Unix seconds; `None` is what a malformed certificate did not yield.
+
+    position   0 is the server's own certificate, then in the order sent
+    key_type   rsa, ecdsa, ed25519, ed448, dsa or other
+    """
+
+    position: int
+    fingerprint_sha256: str
+    not_before: float | None
+    not_after: float | None
+    subject: str | None = None
+    issuer: str | None = None
+    serial: str | None = None
+    key_type: str | None = None
+    key_bits: int | None = None
+    signature: str | None = None
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateVerdict:
+    """What the chain is worth to a client that asks for `reference_name`; the three checks are independent.
+
+    chain_valid       leads to a trusted root, whatever the dates say
+    name_valid        issued to the reference name (RFC 9525)
+    dates_valid       every certificate of the path is inside its dates
+    chain_not_after   the earliest end in the verified path; `None` where there is none
+    """
+
+    chain_valid: bool
+    name_valid: bool
+    dates_valid: bool
+    faults: tuple[CertificateFault, ...] = ()
+    chain_not_after: float | None = None
+
+    @property
+    def valid(self) -> bool:
+        """All three checks hold."""
+        return self.chain_valid and self.name_valid and self.dates_valid
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What was negotiated, in OpenSSL's words: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`, `X25519` (`None`: not told)."""
+
+    version: str
+    cipher: str
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One line of the dialog as people read it, control characters made visible. `sent` is ours, else the server's."""
+
+    sent: bool
+    text: str
+    secured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One probe of one target.
+
+    started       wall clock, Unix seconds, when the probe began
+    duration      seconds on the monotonic clock, the waiting for a slot not counted
+    outcome       how the session went, before anybody's expectations
+    phase         where it ended; of a failure, where it happened
+    detail        free text for logs, the status page and `check`; never for a label
+    address       the one that was connected to
+    port_open     the TCP connection was established; `None` where it was never tried to an end
+    durations     seconds of each phase that was completed, in their order
+    """
+
+    target: Target
+    started: float
+    duration: float
+    outcome: Outcome
+    phase: Phase
+    detail: str = ""
+    resolution: Resolution | None = None
+    address: str | None = None
+    port_open: bool | None = None
+    durations: tuple[tuple[Phase, float], ...] = ()
+    clock: LatencyClock = LatencyClock.LOOP
+    findings: Findings = Findings()
+    tls: TlsFacts | None = None
+    certificates: tuple[CertificateFacts, ...] = ()
+    verdict: CertificateVerdict | None = None
+    transcript: tuple[TranscriptLine, ...] = ()
