@@ -79,7 +79,8 @@ class Resolution:
     """What DNS (or the hosts file) said about a host, for both families at once.
 
     A family that was not asked for has `None`; one without addresses an empty tuple. `outcome` is `OK` as soon as one
-    address of any family is known, else one of the three `DNS_…` outcomes.
+    address of any family is known, else one of the three `DNS_…` outcomes. `failed` names the families whose own lookup
+    failed: of them it is not known whether they have addresses.
     """
 
     outcome: Outcome
@@ -87,6 +88,7 @@ class Resolution:
     ipv6: tuple[str, ...] | None
     duration: float
     detail: str = ""
+    failed: tuple[IpFamily, ...] = ()
 
     def addresses(self, family: IpFamily) -> tuple[str, ...]:
         """The addresses of `family` in the order of the answer; empty where there are none or none were asked for."""

@@ -112,6 +112,7 @@ class Target:
 
     host                as written in the configuration: a name, or an IP literal without brackets
     first_family        this is the first of the host's configured families, the one on which a failing name is reported
+    ip_families         all families that are configured for the host
     interval            seconds between two probes while nothing is wrong
     ehlo_name           None: the machine's own name or address literal, found by the probe
     server_name         both the TLS server name and the name the certificate must carry; None: `host`
@@ -125,6 +126,7 @@ class Target:
     ip_family: IpFamily
     expectation: Expectation
     first_family: bool = True
+    ip_families: tuple[IpFamily, ...] = (IpFamily.IPV4, IpFamily.IPV6)
     interval: float = 120.0
     timeouts: Timeouts = Timeouts()
     ehlo_name: str | None = None

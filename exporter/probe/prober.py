@@ -1,0 +1,95 @@
+"""One target, one connection, one result: resolve, wait for a place, hold the session, and say how it went.
+
+Nothing is raised for what a server or a network did; an exception of our own becomes the outcome `internal_error`
+and is logged with its traceback. A second connection is made in one case only, and at most once a day for a target:
+a port that should speak first and is silent is asked whether it waits for TLS.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from exporter.probe.record import Record
+from exporter.probe.seams import Hold, Resolver
+from exporter.probe.session import Means, Session
+from exporter.results import Outcome, Phase, ProbeResult, Resolution
+from exporter.targets import Service, Target, TargetKey, TlsMode
+
+_logger = logging.getLogger(__name__)
+
+# A silent port costs a server two sessions when it is asked for TLS as well: once a day is what an administrator needs.
+_ASK_FOR_TLS_SECONDS = 86400.0
+
+
+class Prober:
+    """Probes targets, any number at a time; a `ProbeFunction`."""
+
+    def __init__(self, resolver: Resolver, means: Means, wall: Callable[[], float] = time.time) -> None:
+        """`wall` is the clock of `ProbeResult.started`; durations are the event loop's and the kernel's."""
+        self._resolver = resolver
+        self._means = means
+        self._wall = wall
+        # When a silent port was last asked for TLS, on the loop's clock, and whether it spoke it.
+        self._asked: dict[TargetKey, tuple[float, bool]] = {}
+
+    async def __call__(self, target: Target, hold: Hold) -> ProbeResult:
+        """Probe `target` once; the session begins when `hold` lets it in."""
+        record = Record(target, self._wall())
+        try:
+            await self._probe(record, hold)
+        # The one broad handler of the package: a fault of ours must not end the probes of other hosts.
+        except Exception as error:
+            _logger.exception("probe of %s port %d failed by a fault of mailprobe", target.host, target.service.port)
+            record.outcome, record.failed_in = Outcome.INTERNAL_ERROR, record.phase
+            record.detail = f"{type(error).__name__}: {error}"
+        return record.result()
+
+    async def _probe(self, record: Record, hold: Hold) -> None:
+        target = record.target
+        resolution = await self._resolver.resolve(target.host, frozenset(target.ip_families))
+        record.resolution = resolution
+        record.duration = resolution.duration
+        addresses = resolution.addresses(target.ip_family)
+        if not addresses:
+            record.fail(_dns_failure(resolution, target), resolution.detail)
+            return
+        record.took(Phase.RESOLVE, resolution.duration)
+        address = target.address or addresses[0]
+        async with hold(target.host, address):
+            record.started = self._wall()
+            await Session(self._means, record, address).run()
+            if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
+                await self._ask_for_tls(record, address)
+
+    async def _ask_for_tls(self, record: Record, address: str) -> None:
+        """Tell a dead service from one that waits for TLS, which a plain session cannot."""
+        target = record.target
+        now = asyncio.get_running_loop().time()
+        asked = self._asked.get(target.key)
+        if asked is None or now - asked[0] >= _ASK_FOR_TLS_SECONDS:
+            left = target.timeouts.total - record.duration
+            if target.service.tls is TlsMode.IMPLICIT or left <= 0:
+                return
+            asked = (now, await self._speaks_tls(record, address, left))
+            self._asked[target.key] = asked
+        if asked[1]:
+            record.outcome = Outcome.TLS_ON_PLAIN_PORT
+            record.detail = "silent until asked for TLS: this port expects TLS from the first byte"
+
+    async def _speaks_tls(self, record: Record, address: str, seconds: float) -> bool:
+        target = record.target
+        service = Service(target.service.port, target.service.protocol, TlsMode.IMPLICIT)
+        timeouts = replace(target.timeouts, total=seconds)
+        second = Record(replace(target, service=service, timeouts=timeouts), record.started)
+        await Session(self._means, second, address).run()
+        return second.tls is not None
+
+
+def _dns_failure(resolution: Resolution, target: Target) -> Outcome:
+    if target.ip_family in resolution.failed:
+        return Outcome.DNS_ERROR
+    if resolution.outcome is Outcome.OK:
+        return Outcome.DNS_NO_ADDRESS
+    return resolution.outcome

@@ -1,0 +1,248 @@
+"""From a host name to addresses: the hosts file first, then DNS, both families at once.
+
+Not getaddrinfo: it hides how long an answer may be kept and why there is none. Search domains and the list of name
+servers are taken from the system's resolv.conf, which is read again when it changes. Answers are kept for their
+time to live, between five seconds and an hour, and one name is asked for once at a time. No DNSSEC: whether an
+answer is authentic is not asked here.
+"""
+
+import asyncio
+import io
+import ipaddress
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.asyncresolver
+import dns.exception
+import dns.rdatatype
+import dns.resolver
+
+from exporter.probe.certificate.names import ascii_name, ip_literal
+from exporter.results import Outcome, Resolution
+from exporter.targets import IpFamily
+
+# Shorter than five seconds, and each port of a host would ask again; longer than an hour, and a moved host is missed.
+_MIN_TTL = 5.0
+_MAX_TTL = 3600.0
+
+# A failure is asked about again before the next confirming probe (15 s after a change), but not by every port of a
+# host.
+_FAILURE_TTL = 10.0
+
+# One try may take 2 s and all of them 5 s, as in resolv.conf(5): with a single try of 5 s a lost packet is a failed
+# lookup.
+_TRY_SECONDS = 2.0
+_LIFETIME_SECONDS = 5.0
+
+_RECORDS = {IpFamily.IPV4: dns.rdatatype.A, IpFamily.IPV6: dns.rdatatype.AAAA}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one question brought: addresses, or why there are none. Kept until `expires` on the resolver's clock."""
+
+    outcome: Outcome
+    addresses: tuple[str, ...]
+    expires: float
+    detail: str = ""
+
+
+class SystemFile:
+    """A file of the system, parsed again whenever it has changed; an unreadable one counts as empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._text = ""
+
+    def changed(self) -> bool:
+        """Read the file if it is another than last time; True the first time as well."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if stamp == self._stamp:
+                return False
+            self._text = self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            stamp = (0, 0, 0)
+            if stamp == self._stamp:
+                return False
+            self._text = ""
+        self._stamp = stamp
+        return True
+
+    @property
+    def text(self) -> str:
+        """What was read last."""
+        return self._text
+
+
+class HostsFile:
+    """The hosts file: `hosts(5)`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = SystemFile(path)
+        self._addresses: dict[str, tuple[str, ...]] = {}
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Every address listed for `name` (in its ASCII form), in the order of the file."""
+        if self._file.changed():
+            self._addresses = _parse_hosts(self._file.text)
+        return self._addresses.get(name, ())
+
+
+def _parse_hosts(text: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if ip_literal(address) is None:
+            continue
+        for name in names:
+            key = ascii_name(name)
+            found[key] = (*found.get(key, ()), address)
+    return found
+
+
+class SystemResolver:
+    """Resolves as the machine does, or through `nameservers` where they are given."""
+
+    # Ten thousand hosts in two families.
+    CAPACITY = 20000
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        nameservers: Sequence[str] = (),
+        *,
+        hosts_file: Path = Path("/etc/hosts"),
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        port: int = 53,
+        lifetime: float = _LIFETIME_SECONDS,
+    ) -> None:
+        """`clock` in seconds, monotonic; `nameservers` as IP literals, asked on `port`; `lifetime` of all tries."""
+        self._clock = clock
+        self._nameservers = tuple(nameservers)
+        self._hosts = HostsFile(hosts_file)
+        self._resolv_conf = SystemFile(resolv_conf)
+        self._port = port
+        self._lifetime = lifetime
+        self._resolver: dns.asyncresolver.Resolver | None = None
+        self._cache: dict[tuple[str, IpFamily], _Answer] = {}
+        self._locks: dict[tuple[str, IpFamily], asyncio.Lock] = {}
+
+    async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
+        """Addresses of `host` in each of `families`, in numerical order; an IP literal is its own answer."""
+        started = self._clock()
+        literal = ip_literal(host)
+        if literal is not None:
+            own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
+            answers = {family: _literal(host if family is own else None) for family in families}
+        else:
+            answers = await self._look_up(ascii_name(host), families)
+        return _resolution(answers, self._clock() - started)
+
+    async def _look_up(self, name: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer]:
+        listed = self._hosts.addresses(name)
+        if listed:
+            # As `hosts: files dns` in nsswitch.conf does: a name that is listed is not asked about in DNS.
+            return {family: _listed(listed, family) for family in families}
+        async with asyncio.TaskGroup() as group:
+            tasks = {family: group.create_task(self._ask_once(name, family)) for family in families}
+        return {family: task.result() for family, task in tasks.items()}
+
+    async def _ask_once(self, name: str, family: IpFamily) -> _Answer:
+        key = (name, family)
+        # Whoever waits here finds the answer of the one before; a cancelled one leaves the question to the next.
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            kept = self._cache.get(key)
+            if kept is not None and self._clock() < kept.expires:
+                return kept
+            answer = await self._ask(name, family)
+            if len(self._cache) >= self.CAPACITY:
+                self._forget_expired()
+            self._cache[key] = answer
+            return answer
+
+    def _forget_expired(self) -> None:
+        now = self._clock()
+        self._cache = {key: answer for key, answer in self._cache.items() if now < answer.expires}
+        self._locks = {key: lock for key, lock in self._locks.items() if lock.locked() or key in self._cache}
+
+    async def _ask(self, name: str, family: IpFamily) -> _Answer:
+        record = _RECORDS[family]
+        try:
+            answer = await self._configured().resolve(name, record, raise_on_no_answer=False, search=True)
+        except dns.resolver.NXDOMAIN:
+            return self._failure(Outcome.DNS_NXDOMAIN, f"{name} does not exist")
+        except dns.resolver.YXDOMAIN:
+            return self._failure(Outcome.DNS_ERROR, f"{name}: the name became too long")
+        except dns.resolver.LifetimeTimeout:
+            return self._failure(Outcome.DNS_ERROR, f"{name}: no name server answered within {self._lifetime:g} s")
+        except dns.resolver.NoNameservers as error:
+            return self._failure(Outcome.DNS_ERROR, f"{name}: {_short(error)}")
+        except (dns.exception.DNSException, OSError, ValueError) as error:
+            return self._failure(Outcome.DNS_ERROR, f"{name}: {_short(error)}")
+        if answer.rrset is None:
+            return self._failure(Outcome.DNS_NO_ADDRESS, f"{name} has no {record.name} record")
+        ttl = min(max(float(answer.chaining_result.minimum_ttl), _MIN_TTL), _MAX_TTL)
+        addresses = _in_order(str(record.address) for record in answer)
+        return _Answer(Outcome.OK, addresses, self._clock() + ttl)
+
+    def _failure(self, outcome: Outcome, detail: str) -> _Answer:
+        return _Answer(outcome, (), self._clock() + _FAILURE_TTL, detail)
+
+    def _configured(self) -> dns.asyncresolver.Resolver:
+        if self._resolv_conf.changed() or self._resolver is None:
+            resolver = dns.asyncresolver.Resolver(configure=False)
+            try:
+                resolver.read_resolv_conf(io.StringIO(self._resolv_conf.text))
+            except dns.resolver.NoResolverConfiguration:
+                # As resolv.conf(5) has it: without a server in the file, the one on this machine.
+                resolver.nameservers = ["127.0.0.1"]
+            if self._nameservers:
+                resolver.nameservers = list(self._nameservers)
+            resolver.port = self._port
+            resolver.timeout, resolver.lifetime = min(_TRY_SECONDS, self._lifetime), self._lifetime
+            self._resolver = resolver
+        return self._resolver
+
+
+def _literal(address: str | None) -> _Answer:
+    if address is None:
+        return _Answer(Outcome.DNS_NO_ADDRESS, (), math.inf, "an address of the other family")
+    return _Answer(Outcome.OK, (address,), math.inf)
+
+
+def _listed(addresses: tuple[str, ...], family: IpFamily) -> _Answer:
+    version = 4 if family is IpFamily.IPV4 else 6
+    own = tuple(address for address in addresses if (literal := ip_literal(address)) and literal.version == version)
+    return _Answer(Outcome.OK if own else Outcome.DNS_NO_ADDRESS, own, math.inf, "" if own else "not in the hosts file")
+
+
+def _in_order(addresses: Iterable[str]) -> tuple[str, ...]:
+    # Name servers rotate their answers; a stable order keeps a target on one address.
+    return tuple(sorted(addresses, key=lambda address: int(ipaddress.ip_address(address))))
+
+
+def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution:
+    ipv4, ipv6 = answers.get(IpFamily.IPV4), answers.get(IpFamily.IPV6)
+    outcomes = {answer.outcome for answer in answers.values()}
+    # The most hopeful of what was seen: one address is enough, and an error may hide some.
+    for outcome in (Outcome.OK, Outcome.DNS_ERROR, Outcome.DNS_NO_ADDRESS, Outcome.DNS_NXDOMAIN):
+        if outcome in outcomes:
+            break
+    return Resolution(
+        outcome=outcome,
+        ipv4=ipv4.addresses if ipv4 is not None else None,
+        ipv6=ipv6.addresses if ipv6 is not None else None,
+        duration=duration,
+        detail="; ".join(dict.fromkeys(answer.detail for answer in answers.values() if answer.detail)),
+        failed=tuple(family for family, answer in answers.items() if answer.outcome is Outcome.DNS_ERROR),
+    )
+
+
+def _short(error: Exception) -> str:
+    """The first line of a resolver's complaint; dnspython's are one long sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,148 @@
+"""The client side of TLS as a pump: ciphertext in, ciphertext out, no I/O.
+
+The handshake is done without verification and with one shared context that holds no roots: it completes with any
+certificate, which is then judged in `certificate`, and possession of the private key is proven all the same. The
+context accepts what old servers still speak (TLS 1.0 up, security level 0), because their certificates expire too;
+what is too old is for others to judge. RFC 8446, RFC 5246; server names after RFC 6066 §3.
+"""
+
+from OpenSSL import SSL, crypto
+
+from exporter.results import TlsFacts
+
+# More than the longest flight a server sends; OpenSSL's memory BIO is drained with it.
+_DRAIN_BYTES = 65536
+
+# The first byte of a record that a server may send first (alert, handshake) and the major version that follows it in
+# every version of TLS (RFC 8446 §5.1).
+_RECORD_TYPES = frozenset({0x15, 0x16})
+_RECORD_MAJOR = 0x03
+
+
+class TlsError(Exception):
+    """The engine gave up; the message is OpenSSL's reason, in words."""
+
+
+class NotTls(Exception):
+    """The peer answered a ClientHello with something that is no TLS record."""
+
+
+class TlsClient:
+    """Opens sessions. One for all probes: building a context costs several probes, so it is made once, never
+    changed."""
+
+    def __init__(self) -> None:
+        self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        self._context.set_verify(SSL.VERIFY_NONE)
+        # RFC 8996 forbids TLS 1.0 and 1.1; a monitor still has to see the servers that were left behind.
+        self._context.set_min_proto_version(SSL.TLS1_VERSION)
+        # Anonymous ciphers are left out: with one of them there would be no certificate to look at.
+        self._context.set_cipher_list(b"ALL:!aNULL:!eNULL:@SECLEVEL=0")
+        self._context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+
+    def session(self, server_name: str | None) -> "TlsSession":
+        """A session that has not begun; `server_name` in ASCII is sent to the server, `None` sends none."""
+        return TlsSession(self._context, server_name)
+
+
+class TlsSession:
+    """One session. Feed it what arrived, send what `outgoing` returns, whatever else happens."""
+
+    def __init__(self, context: SSL.Context, server_name: str | None) -> None:
+        self._connection = SSL.Connection(context, None)
+        # RFC 6066 §3: an IP literal is never sent; the caller passes `None` for one.
+        if server_name is not None:
+            self._connection.set_tlsext_host_name(server_name.encode("ascii"))
+        self._connection.set_connect_state()
+        self._head = b""
+        self._decrypted = False
+
+    def outgoing(self) -> bytes:
+        """The ciphertext that waits to be sent; empty where there is none."""
+        parts = []
+        while True:
+            try:
+                parts.append(self._connection.bio_read(_DRAIN_BYTES))
+            except SSL.WantReadError:
+                return b"".join(parts)
+
+    def handshake(self, data: bytes = b"") -> bool:
+        """Go on with the handshake after `data` arrived; True when it is complete. Raises TlsError and NotTls."""
+        if data:
+            self._check_record(data)
+            self._connection.bio_write(data)
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from error
+        return True
+
+    def decrypt(self, data: bytes = b"") -> bytes:
+        """The plaintext in `data` and in what arrived before it; raises TlsError for a bad record and for an alert."""
+        if data:
+            self._connection.bio_write(data)
+        parts = []
+        while True:
+            try:
+                parts.append(self._connection.recv(_DRAIN_BYTES))
+                self._decrypted = True
+            except (SSL.WantReadError, SSL.ZeroReturnError):
+                return b"".join(parts)
+            except SSL.Error as error:
+                if parts:
+                    # What was said before the alert counts; the end of the stream follows it.
+                    return b"".join(parts)
+                raise TlsError(_reason(error)) from error
+
+    def encrypt(self, data: bytes) -> None:
+        """Queue `data` for `outgoing`; raises TlsError."""
+        try:
+            self._connection.sendall(data)
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from error
+
+    def close(self) -> bytes:
+        """The close alert for the server; nobody waits for its answer (RFC 8314 §3.4 allows that)."""
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            return b""
+        return self.outgoing()
+
+    @property
+    def decrypted_anything(self) -> bool:
+        """The server has sent application data: with TLS 1.3 only then is it known that it accepted the handshake."""
+        return self._decrypted
+
+    @property
+    def closed_by_server(self) -> bool:
+        """The server has sent its close alert."""
+        return bool(self._connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+
+    def facts(self) -> TlsFacts:
+        """What was negotiated."""
+        return TlsFacts(
+            version=self._connection.get_protocol_version_name(),
+            cipher=self._connection.get_cipher_name() or "",
+            group=self._connection.get_group_name() or None,
+        )
+
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates the server sent, in DER, in its order; empty where it sent none."""
+        certificates = self._connection.get_peer_cert_chain() or []
+        return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in certificates)
+
+    def _check_record(self, data: bytes) -> None:
+        if len(self._head) < 2:
+            self._head += data[: 2 - len(self._head)]
+            wrong_type = self._head[0] not in _RECORD_TYPES
+            if wrong_type or (len(self._head) == 2 and self._head[1] != _RECORD_MAJOR):
+                raise NotTls
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's own words, innermost first: `sslv3 alert handshake failure`."""
+    reasons = [str(entry[-1]) for entry in error.args[0]] if error.args and isinstance(error.args[0], list) else []
+    return "; ".join(reason for reason in reasons if reason) or str(error) or type(error).__name__

@@ -1,0 +1,148 @@
+"""SMTP as a client that delivers nothing: greeting, EHLO, STARTTLS, EHLO again, QUIT (RFC 5321, RFC 3207).
+
+Serves delivery (25) and submission (465, 587) alike. It never sends MAIL, RCPT or AUTH, and never two commands at once.
+
+    answer to    goes on with      refused, in step    out of step
+    (greeting)   220               4xx, 5xx, 2xx, 3xx  no reply at all, mixed codes
+    EHLO, HELO   250               4xx, 5xx            the same, and any other 2xx or 3xx
+    STARTTLS     220               4xx, 5xx            the same, and any other 2xx or 3xx
+"""
+
+from dataclasses import dataclass, replace
+
+from exporter.protocols.capability import Capabilities, capability, reveals_password
+from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
+from exporter.protocols.greeting import speaker
+from exporter.protocols.transcript import visible
+from exporter.results import Outcome, Phase
+from exporter.targets import TlsMode
+
+# RFC 5321 §4.5.3.1.2: a domain has at most 255 octets.
+NAME_LIMIT = 255
+
+# RFC 1870 §3: the size that a client may declare has at most twenty digits, so no limit needs more.
+SIZE_DIGITS = 20
+
+# RFC 5321 §3.2 has a client fall back to HELO when EHLO is not recognized; of the codes in §4.2.2, these two say that
+# the command is unknown. The others refuse this client or its name, and would refuse its HELO as well.
+EHLO_UNKNOWN = frozenset({500, 502})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply: the code, which decides, and the text of each line, which is for people."""
+
+    code: int
+    texts: tuple[bytes, ...]
+
+    @property
+    def text(self) -> bytes:
+        """The text of all lines."""
+        return b" ".join(self.texts)
+
+    @property
+    def refused(self) -> bool:
+        """A 4xx or 5xx, known or not: RFC 5321 §4.2 has unknown codes read by their first digit."""
+        return self.code >= 400
+
+    def __str__(self) -> str:
+        return quoted(b"%d %s" % (self.code, self.text))
+
+
+class SmtpDialog(Dialog):
+    """One SMTP session."""
+
+    def __init__(self, *, ehlo_name: str, tls: TlsMode) -> None:
+        """`ehlo_name` is a domain or an address literal; ValueError for what would break the command line."""
+        if (
+            not (ehlo_name.isascii() and ehlo_name.isprintable() and 0 < len(ehlo_name) <= NAME_LIMIT)
+            or " " in ehlo_name
+        ):
+            raise ValueError(f"not a name for EHLO: {ehlo_name!r}")
+        super().__init__(tls=tls, secured=tls is TlsMode.IMPLICIT)
+        self._ehlo_name = ehlo_name
+
+    def _greeting(self) -> Reading[Capabilities | None]:
+        reply = yield from self._reply(malformed=Outcome.GREETING_INVALID)
+        self._findings = replace(self._findings, greeting_code=reply.code, greeting=visible(reply.text))
+        # RFC 5321 §4.3.1: 220 is the greeting. RFC 5321 §3.1, §3.8 and RFC 7504 §3: 554, 421 and 521 are the refusals.
+        if reply.code == 220:
+            return None
+        outcome = Outcome.GREETING_INVALID
+        if reply.refused:
+            temporary = reply.code < 500
+            outcome = Outcome.GREETING_REJECTED_TEMPORARILY if temporary else Outcome.GREETING_REJECTED
+        raise Fault(outcome, f"greeted with {reply}", in_step=True)
+
+    def _capabilities(self, phase: Phase) -> Reading[Capabilities]:
+        yield from self._command(f"EHLO {self._ehlo_name}", phase)
+        reply = yield from self._reply()
+        # A server that gave a list before TLS knows EHLO; there, an unknown EHLO is a fault and no old server.
+        if reply.code in EHLO_UNKNOWN and self._findings.capabilities is None:
+            yield from self._command(f"HELO {self._ehlo_name}")
+            reply = yield from self._reply()
+            self._expect(250, reply, Outcome.EHLO_REJECTED)
+            return ()
+        self._expect(250, reply, Outcome.EHLO_REJECTED)
+        # RFC 5321 §4.1.1.1: the first line names the server; every other one is a keyword and its parameters.
+        return tuple(capability(words) for text in reply.texts[1:] if (words := text.split()))
+
+    def _request_tls(self) -> Script:
+        yield from self._command("STARTTLS", Phase.STARTTLS)
+        reply = yield from self._reply()
+        # RFC 3207 §4: 220, 501 or 454.
+        self._expect(220, reply, Outcome.STARTTLS_REJECTED)
+
+    def _leave(self) -> Script:
+        yield self._say("QUIT")
+        yield from self._reply()
+
+    def _note(self, listed: Capabilities | None) -> None:
+        super()._note(listed)
+        sizes = [offered.parameters[0] for offered in listed or () if offered.name == "SIZE" and offered.parameters]
+        # RFC 1870 §3: zero, like no parameter, is 'no fixed limit'.
+        limit = int(sizes[0]) if sizes and sizes[0].isdigit() and len(sizes[0]) <= SIZE_DIGITS else 0
+        self._findings = replace(self._findings, message_size_limit=limit or None)
+
+    def _cleartext_auth(self, listed: Capabilities) -> bool:
+        # RFC 4954 §4 has mechanisms as parameters. `AUTH=LOGIN`, older than any standard, is still listed beside it.
+        return any(
+            reveals_password((offered.name.removeprefix("AUTH="), *offered.parameters))
+            for offered in listed
+            if offered.name == "AUTH" or offered.name.startswith("AUTH=")
+        )
+
+    def _comes_unasked(self, line: bytes) -> bool:
+        # RFC 5321 §3.8: a server that must shut down says 421 at any time; it then stands for the next reply.
+        return line.startswith(b"421")
+
+    def _reply(self, malformed: Outcome = Outcome.PROTOCOL_ERROR) -> Reading[Reply]:
+        """A whole reply, however many lines; `malformed` is what to call something else."""
+        self._lines.begin_reply()
+        texts: list[bytes] = []
+        code = b""
+        while True:
+            line = yield from self._line()
+            if not _well_formed(line):
+                hint = f", which is {language}" if (language := speaker(line)) else ""
+                raise Fault(malformed, f"{quoted(line)} instead of {self._awaited}{hint}")
+            # RFC 5321 §4.2.1: every line of a reply carries the same code.
+            if texts and line[:3] != code:
+                raise Fault(malformed, f"{quoted(line)} inside a reply that began with {visible(code)}")
+            code = line[:3]
+            texts.append(line[4:])
+            # RFC 5321 §4.2.1: a hyphen announces more lines, and the last may be the bare code.
+            if line[3:4] != b"-":
+                return Reply(int(code), tuple(texts))
+
+    def _expect(self, code: int, reply: Reply, rejected: Outcome) -> None:
+        if reply.refused:
+            raise Fault(rejected, f"{reply} as {self._awaited}", in_step=True)
+        # Another positive code is most likely the answer to something else, such as a second greeting.
+        if reply.code != code:
+            raise Fault(Outcome.PROTOCOL_ERROR, f"{reply} as {self._awaited}")
+
+
+def _well_formed(line: bytes) -> bool:
+    """Three digits, the first one of RFC 5321 §4.2.1, then the end, a space or a hyphen."""
+    return line[:3].isdigit() and len(line) >= 3 and line[:1] in b"2345" and line[3:4] in (b"", b" ", b"-")
