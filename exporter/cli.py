@@ -1,2 +1,179 @@
-def main() -> int:
-    return 0
+"""The command `mailprobe`: what is written on the command line becomes a call, and what comes back an exit code.
+
+The only place where a process begins. Exit codes: 0 done; 1 the daemon could not go on; 2 a fault in the
+configuration or the command line; `check` has those of monitoring plugins instead (0 OK, 1 WARNING, 2 CRITICAL, 3
+UNKNOWN).
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from exporter import log
+from exporter.check.command import add_check
+from exporter.config.fault import ConfigError
+from exporter.config.load import load, parse
+from exporter.config.model import Config
+from exporter.config.schema import json_schema
+from exporter.config.show import show
+from exporter.daemon import Daemon, Ready, prepare
+from exporter.demo.hosts import Demo, DemoUnavailable, demo_servers
+from exporter.demo.resolver import DemoResolver
+from exporter.probe.certificate.trust import TrustStoreError
+from exporter.probe.seams import Resolver
+from exporter.web.address import ListenError
+
+VERSION = version("mailprobe-exporter")
+DEFAULT_CONFIG = "/etc/mailprobe/config.yml"
+DEFAULT_ADDRESS = ":10125"
+
+EXIT_OK, EXIT_FAILED, EXIT_FAULT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; `arguments` without the program's name, or else the process' own."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except (ConfigError, TrustStoreError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAULT
+    except (ListenError, DemoUnavailable) as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough: `mailprobe config show | head`.
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mailprobe", description="Probes mail servers and exposes what it finds to Prometheus."
+    )
+    parser.add_argument("--version", action="version", version=f"mailprobe {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="probe the configured hosts until stopped"))
+    add_check(commands.add_parser("check", help="probe once and print what was found"))
+    _add_config(commands.add_parser("config", help="check, describe or show the configuration"))
+    _add_demo(commands.add_parser("demo", help="run the exporter on embedded mail servers in good and bad states"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_config_file(parser)
+    _add_daemon_flags(parser, DEFAULT_ADDRESS)
+    parser.set_defaults(run=_run)
+
+
+def _add_config_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.file", dest="config_file", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
+    )
+
+
+def _add_daemon_flags(parser: argparse.ArgumentParser, address: str) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen_addresses",
+        action="append",
+        metavar="ADDRESS",
+        help=f"where to serve HTTP, as host:port or :port; may be given more than once (default: {address})",
+    )
+    parser.add_argument(
+        "--log.level", dest="log_level", choices=log.LEVELS, default="info", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=log.FORMATS, default="logfmt", help="default: %(default)s"
+    )
+    parser.set_defaults(default_address=address)
+
+
+def _run(options: argparse.Namespace) -> int:
+    def read() -> Config:
+        return load(Path(options.config_file))
+
+    ready = prepare(read)
+    log.configure(options.log_level, options.log_format)
+    asyncio.run(_serve(options, read, ready, None, lambda urls: None))
+    return EXIT_OK
+
+
+async def _serve(
+    options: argparse.Namespace,
+    read: Callable[[], Config],
+    ready: Ready,
+    resolver: Resolver | None,
+    announce: Callable[[Sequence[str]], None],
+) -> None:
+    addresses = options.listen_addresses or [options.default_address]
+    await Daemon(read, ready, version=VERSION, resolver=resolver).run(addresses, announce)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="read the configuration and print every fault")
+    _add_config_file(check)
+    check.set_defaults(run=_config_check)
+    schema = commands.add_parser("schema", help="print a JSON schema that editors understand")
+    schema.set_defaults(run=_config_schema)
+    shown = commands.add_parser("show", help="print the setting of every port and where it comes from")
+    _add_config_file(shown)
+    shown.set_defaults(run=_config_show)
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    config = prepare(lambda: load(Path(options.config_file))).config
+    hosts = len({target.host for target in config.targets})
+    print(f"{options.config_file}: {hosts} hosts, {len(config.targets)} targets, no faults")
+    return EXIT_OK
+
+
+def _config_schema(options: argparse.Namespace) -> int:
+    print(json.dumps(json_schema(), indent=2))
+    return EXIT_OK
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    print(show(load(Path(options.config_file))), end="")
+    return EXIT_OK
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    _add_daemon_flags(parser, "127.0.0.1:10125")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    log.configure(options.log_level, options.log_format)
+    asyncio.run(_demonstrate(options))
+    return EXIT_OK
+
+
+async def _demonstrate(options: argparse.Namespace) -> None:
+    async with demo_servers(datetime.now(UTC)) as demo:
+
+        def read() -> Config:
+            return parse(demo.config_text, "the demo's configuration")
+
+        ready = prepare(read)
+        await _serve(options, read, ready, DemoResolver(demo.addresses), lambda urls: _introduce(demo, urls))
+
+
+def _introduce(demo: Demo, urls: Sequence[str]) -> None:
+    """What a newcomer reads first: where to look, and what there is to see."""
+    width = max(len(state.host) for state in demo.states)
+    print("Mail servers in good and bad states are running on this machine, and mailprobe watches them.\n")
+    for state in demo.states:
+        print(f"  {state.host:<{width}}  {state.fault}")
+    print(f"\nLook at     {urls[0]}/  or  {urls[0]}/metrics")
+    print(f"For example curl -s {urls[0]}/metrics | grep mailprobe_success")
+    print("Stop it with Ctrl-C.\n", flush=True)

@@ -73,18 +73,20 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Write `data`, inside TLS as one record where it fits; raises PeerGone."""
         self._take_pending()
-        self._note(sent=True, data=data)
+        self._note(sent=True, data=data, secured=self.secured)
         if self._tls is None:
             await self._send_raw(data)
-        else:
+            return
+        try:
             self._tls.write(data)
-            await self._flush()
+        except ssl.SSLError as error:
+            raise PeerGone from error
+        await self._flush()
 
     async def inject(self, data: bytes) -> None:
         """Write `data` past TLS, in plain text whatever was agreed; raises PeerGone."""
         self._take_pending()
-        if self.tap is not None:
-            self.tap(Exchange(sent=True, data=data, secured=False))
+        self._note(sent=True, data=data, secured=False)
         await self._send_raw(data)
 
     async def read_line(self) -> bytes:
@@ -97,13 +99,6 @@ class Connection:
             if not await self._more():
                 raise PeerGone
         return self._taken(end + 1)
-
-    async def read_exactly(self, count: int) -> bytes:
-        """The next `count` bytes; raises PeerGone."""
-        while len(self._buffer) < count:
-            if not await self._more():
-                raise PeerGone
-        return self._taken(count)
 
     async def read_to_end(self) -> None:
         """Read, for the tap only, until the client has ended its side; a reset is an end as well."""
@@ -204,7 +199,6 @@ class Connection:
             except ssl.SSLWantReadError:
                 await self._fetch()
             except ssl.SSLZeroReturnError:
-                data = b""
                 self.close_alert_received = True
                 return False
             except ssl.SSLError:
@@ -237,12 +231,12 @@ class Connection:
 
     def _accept(self, data: bytes) -> None:
         if data:
-            self._note(sent=False, data=data)
+            self._note(sent=False, data=data, secured=self.secured)
             self._buffer += data
 
-    def _note(self, *, sent: bool, data: bytes) -> None:
+    def _note(self, *, sent: bool, data: bytes, secured: bool) -> None:
         if self.tap is not None:
-            self.tap(Exchange(sent=sent, data=data, secured=self.secured))
+            self.tap(Exchange(sent, data, secured))
 
     def _taken(self, count: int) -> bytes:
         data = bytes(self._buffer[:count])

@@ -56,7 +56,6 @@ class Listener:
         self.port = port
         self._handle = handle
         self._limit = limit
-        self._socket: socket.socket | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
 
@@ -64,18 +63,17 @@ class Listener:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listening = socket.create_server((self.host, self.port), family=family, backlog=BACKLOG)
         listening.setblocking(False)
-        self._socket = listening
+        self._listening = listening
         self.port = listening.getsockname()[1]
         # Not `sock_accept`: cancelled between the arrival of a connection and its delivery, it would lose the socket.
-        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+        asyncio.get_running_loop().add_reader(listening, self._accept)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
+        asyncio.get_running_loop().remove_reader(self._listening)
+        self._listening.close()
         sessions = tuple(self._sessions)
         for session in sessions:
             session.cancel()
@@ -83,9 +81,9 @@ class Listener:
         if self._failures and error is None:
             raise ExceptionGroup("a server of the demo failed", self._failures)
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self) -> None:
         try:
-            sock, _ = listening.accept()
+            sock, _ = self._listening.accept()
         except OSError:
             # The client has gone again.
             return

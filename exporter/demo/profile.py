@@ -23,6 +23,7 @@ _PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsa
 
 
 def subject(common_name: str) -> x509.Name:
+    """A subject of a common name alone; empty where there is none, or where it is too long for one."""
     if not common_name or len(common_name) > COMMON_NAME_LIMIT:
         return x509.Name([])
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -43,6 +44,7 @@ def dated(
 
 
 def authority_extensions(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+    """What makes an authority (RFC 5280 §4.2.1.3 and §4.2.1.9)."""
     usage = _key_usage(key_cert_sign=True, crl_sign=True, digital_signature=False)
     return builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).add_extension(
         usage, critical=True
@@ -52,6 +54,7 @@ def authority_extensions(builder: x509.CertificateBuilder) -> x509.CertificateBu
 def server_extensions(
     builder: x509.CertificateBuilder, purposes: Sequence[Purpose], is_authority: bool
 ) -> x509.CertificateBuilder:
+    """What makes a server; without `purposes` there is no extended key usage, which means any."""
     usage = _key_usage(key_cert_sign=is_authority, crl_sign=is_authority, digital_signature=True)
     builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
     builder = builder.add_extension(usage, critical=True)
@@ -78,6 +81,7 @@ def _key_usage(*, key_cert_sign: bool, crl_sign: bool, digital_signature: bool) 
 def alternative_names(
     builder: x509.CertificateBuilder, names: Sequence[str], subject: x509.Name
 ) -> x509.CertificateBuilder:
+    """The names that clients look at; a name that is an IP literal becomes an address."""
     # RFC 5280 §4.2.1.6: critical where the subject is empty.
     extension = x509.SubjectAlternativeName([_general_name(name) for name in names])
     return builder.add_extension(extension, critical=not list(subject))

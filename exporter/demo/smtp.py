@@ -5,7 +5,7 @@ It takes no mail and lets nobody in.
 
 from exporter.demo.responder import Next, Reply
 
-# Asked for a user name and a password in turn (RFC 4616 and the older AUTH LOGIN, whose prompts are in base64).
+# AUTH LOGIN, which no RFC describes, asks for the user's name and then for the password, both in base64.
 _LOGIN_PROMPTS = (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n")
 
 

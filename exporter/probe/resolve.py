@@ -132,6 +132,13 @@ class SystemResolver:
         self._cache: dict[tuple[str, IpFamily], _Answer] = {}
         self._locks: dict[tuple[str, IpFamily], asyncio.Lock] = {}
 
+    def ask(self, nameservers: Sequence[str]) -> None:
+        """Ask other name servers from now on, and forget what those before said."""
+        if tuple(nameservers) != self._nameservers:
+            self._nameservers = tuple(nameservers)
+            self._resolver = None
+            self._cache.clear()
+
     async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
         """Addresses of `host` in each of `families`, in numerical order; an IP literal is its own answer."""
         started = self._clock()

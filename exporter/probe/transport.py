@@ -9,6 +9,7 @@ It knows nothing of protocols or TLS, makes one attempt to one address and never
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 import time
@@ -71,7 +72,7 @@ class Segment:
 
 def _failure(number: int, doing: str) -> TransportError:
     outcome = _OUTCOMES.get(number, Outcome.NETWORK_UNREACHABLE)
-    return TransportError(outcome, f"{doing}: {errno.errorcode.get(number, number)}")
+    return TransportError(outcome, f"{doing}: {os.strerror(number)}")
 
 
 class Connection:
@@ -149,7 +150,7 @@ async def connect(address: str, port: int, *, source: str | None, deadline: floa
         started = loop.time()
         number = sock.connect_ex((address, port))
         if number in _NO_ROUTE:
-            raise TransportError(Outcome.NO_ROUTE, f"no route from this machine: {errno.errorcode[number]}")
+            raise TransportError(Outcome.NO_ROUTE, f"no route from this machine: {os.strerror(number)}")
         if number == errno.EINPROGRESS:
             await _ready(loop, sock, deadline, writing=True)
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -173,8 +174,8 @@ def _bind(sock: socket.socket, source: str | None) -> None:
     try:
         sock.bind((source, 0))
     except OSError as error:
-        name = errno.errorcode.get(error.errno or 0, "error")
-        raise TransportError(Outcome.NETWORK_UNREACHABLE, f"source address {source}: {name}") from error
+        reason = os.strerror(error.errno or 0)
+        raise TransportError(Outcome.NETWORK_UNREACHABLE, f"source address {source}: {reason}") from error
 
 
 def _handshake_round_trip(sock: socket.socket) -> float | None:

@@ -1,0 +1,1 @@
+"""Probe once and say what was found: `command` does it, `verdict` and `advice` weigh it, `report` shows it."""

@@ -1,0 +1,252 @@
+"""The running exporter: configuration, schedule, probes, store and pages, joined and kept until a signal ends them.
+
+SIGHUP and `POST /-/reload` read the configuration again; one with a fault changes nothing. SIGTERM and SIGINT let
+the sessions in flight come to their goodbye, within five seconds in all.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from exporter.config.fault import ConfigError
+from exporter.config.model import Config
+from exporter.config.show import effective_text
+from exporter.judgement.expectation import Judgement, judge
+from exporter.metrics.exposition import Exposition, Rendered
+from exporter.metrics.own import OwnMetrics, private_registry
+from exporter.metrics.state import TargetState
+from exporter.metrics.store import Store
+from exporter.probe.certificate.judge import CertificateJudge
+from exporter.probe.certificate.trust import TrustStoreError, TrustStores
+from exporter.probe.names import machine_name
+from exporter.probe.prober import Prober
+from exporter.probe.resolve import SystemResolver
+from exporter.probe.seams import Resolver
+from exporter.probe.session import Means
+from exporter.probe.tls import TlsClient
+from exporter.results import Outcome, ProbeResult
+from exporter.schedule.limits import Limits
+from exporter.schedule.scheduler import Scheduler
+from exporter.targets import IpFamily, Target
+from exporter.web.application import application
+from exporter.web.server import listen
+
+_logger = logging.getLogger(__name__)
+
+# Sessions in flight get four of the five seconds that a stop may take in all; the rest is for the listening side.
+_STOP_SECONDS = 4.0
+
+# The loop is asked twice a second how late it is, and the worst of the last minute is shown.
+_LAG_SECONDS = 0.5
+_LAG_SAMPLES = 120
+
+
+class LoopLag:
+    """How late the event loop is with what was due: what would blur every figure that the kernel does not stamp."""
+
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque(maxlen=_LAG_SAMPLES)
+
+    @property
+    def worst(self) -> float:
+        """Seconds, the largest of the last minute."""
+        return max(self._samples, default=0.0)
+
+    async def watch(self) -> None:
+        """Measure until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SECONDS
+            await asyncio.sleep(_LAG_SECONDS)
+            self._samples.append(max(loop.time() - due, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A configuration with everything that had to be read for it."""
+
+    config: Config
+    stores: TrustStores
+
+
+def prepare(read: Callable[[], Config]) -> Ready:
+    """Read a configuration and the roots it names. Raises ConfigError and TrustStoreError."""
+    config = read()
+    return Ready(config, TrustStores({target.ca_file: None for target in config.targets}))
+
+
+class Daemon:
+    """The parts and how they hang together; the `DaemonView` of the pages."""
+
+    def __init__(
+        self,
+        read: Callable[[], Config],
+        ready: Ready,
+        *,
+        version: str,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`read` gives the configuration anew on a reload, `ready` is the first; `resolver` only where names are
+        told."""
+        self.version = version
+        self._read = read
+        self._config = ready.config
+        self._reloading = asyncio.Lock()
+        self._system_resolver = SystemResolver(time.monotonic, ready.config.nameservers)
+        self._judge = CertificateJudge(ready.stores)
+        self._store = Store()
+        registry = private_registry()
+        self._own = OwnMetrics(registry, version)
+        self._exposition = Exposition(self._store, registry)
+        name = machine_name()
+        if name is None and any(target.ehlo_name is None for target in ready.config.targets):
+            _logger.warning(
+                "this machine's name is not fully qualified: set ehlo_name, or servers may refuse the probes"
+            )
+        prober = Prober(resolver or self._system_resolver, Means(TlsClient(), self._judge, name))
+        self._scheduler = Scheduler(prober, self._deliver, limits=_limits(ready.config), missed=self._store.missed)
+        self._lag = LoopLag()
+        self._first_round_over = False
+        self._without_route: set[IpFamily] = set()
+        self._own.observe(
+            targets=lambda: len(self._config.targets),
+            in_flight=lambda: self._scheduler.in_flight,
+            lag=lambda: self._scheduler.lag,
+            loop_lag=lambda: self._lag.worst,
+            first_round_progress=lambda: self._scheduler.first_round_progress,
+        )
+        self._apply(ready)
+
+    async def run(self, addresses: Sequence[str], announce: Callable[[Sequence[str]], None]) -> None:
+        """Listen on `addresses` and probe until SIGTERM or SIGINT; `announce` is told the URLs. Raises ListenError."""
+        loop = asyncio.get_running_loop()
+        stop, hang_up = asyncio.Event(), asyncio.Event()
+        with _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}):
+            async with listen(application(self), addresses) as urls:
+                announce(urls)
+                async with asyncio.TaskGroup() as group:
+                    background = (
+                        group.create_task(self._lag.watch()),
+                        group.create_task(self._reload_on(hang_up)),
+                    )
+                    group.create_task(self._scheduler.run())
+                    await stop.wait()
+                    _logger.info("stopping: sessions in flight may say goodbye")
+                    await self._scheduler.stop(_STOP_SECONDS)
+                    for task in background:
+                        task.cancel()
+
+    def now(self) -> float:
+        return time.time()
+
+    def render_metrics(self, accept: str) -> Rendered:
+        return self._exposition.render(accept, "")
+
+    def states(self) -> Iterable[TargetState]:
+        return self._store.states()
+
+    def ready(self) -> tuple[int, int]:
+        done, of = self._scheduler.first_round_progress
+        # What a reload brought in later does not make a service unready that was ready.
+        self._first_round_over = self._first_round_over or done == of
+        return (of, of) if self._first_round_over else (done, of)
+
+    def config_text(self) -> str:
+        return effective_text(self._config)
+
+    async def reload(self) -> str | None:
+        """Read the configuration again and take it over; else say what is wrong with it, and everything stays."""
+        async with self._reloading:
+            try:
+                ready = await asyncio.to_thread(prepare, self._read)
+            except (ConfigError, TrustStoreError) as error:
+                self._own.reload(False, time.time())
+                _logger.error("the configuration was not reloaded, the one before stays in force: %s", error)
+                return str(error)
+            self._apply(ready)
+            _logger.info("configuration reloaded", extra={"facts": {"targets": len(ready.config.targets)}})
+            return None
+
+    def _apply(self, ready: Ready) -> None:
+        config = self._config = ready.config
+        self._judge.trust(ready.stores)
+        self._system_resolver.ask(config.nameservers)
+        self._store.configure(
+            config.targets,
+            certificate_retention=config.certificate_retention,
+            capability_metrics=config.capability_metrics,
+        )
+        self._scheduler.configure(config.targets, _limits(config))
+        self._own.reload(True, time.time())
+
+    async def _reload_on(self, hang_up: asyncio.Event) -> None:
+        while True:
+            await hang_up.wait()
+            hang_up.clear()
+            await self.reload()
+
+    def _deliver(self, result: ProbeResult, interval: float) -> Hashable:
+        target = result.target
+        before = self._store.state(target.key)
+        judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
+        self._store.record(result, judgement, interval)
+        self._note_route(result)
+        if before is not None and judgement.exists and _differs(before.judgement, judgement):
+            _log_change(target, before.judgement, judgement, result)
+        return judgement.outcome, judgement.success
+
+    def _note_route(self, result: ProbeResult) -> None:
+        family = result.target.ip_family
+        if result.outcome is not Outcome.NO_ROUTE:
+            if result.port_open is not None:
+                self._without_route.discard(family)
+        elif family not in self._without_route:
+            self._without_route.add(family)
+            _logger.warning(
+                "this machine has no route for %s: its targets are left out",
+                family,
+                extra={"facts": {"detail": result.detail}},
+            )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        max_sessions=config.max_sessions,
+        sessions_per_address=config.sessions_per_address,
+        min_gap=config.min_gap,
+        first_round=config.first_round,
+    )
+
+
+def _differs(before: Judgement | None, after: Judgement) -> bool:
+    return before is None or (before.outcome, before.success) != (after.outcome, after.success)
+
+
+def _log_change(target: Target, before: Judgement | None, after: Judgement, result: ProbeResult) -> None:
+    """One line for a change of state. A server that fails is no error of ours, so it is never logged as one."""
+    facts = {
+        "host": target.host,
+        "port": target.service.port,
+        "ip_family": target.ip_family,
+        "from": before.outcome if before is not None else None,
+        "to": after.outcome,
+        "phase": None if after.success else result.phase,
+        "detail": after.detail or None,
+    }
+    _logger.info("target changed state", extra={"facts": facts})
+
+
+@contextlib.contextmanager
+def _handlers(loop: asyncio.AbstractEventLoop, events: dict[signal.Signals, asyncio.Event]) -> Iterator[None]:
+    for number, event in events.items():
+        loop.add_signal_handler(number, event.set)
+    try:
+        yield
+    finally:
+        for number in events:
+            loop.remove_signal_handler(number)

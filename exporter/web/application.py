@@ -1,0 +1,118 @@
+"""Paths and what they answer: `/metrics`, the status page, the configuration, health, readiness, reload.
+
+Unknown paths are 404 and wrong methods 405, in plain text. Nothing here probes; only a reload changes anything.
+"""
+
+import asyncio
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from exporter.metrics.negotiation import accepts_gzip
+from exporter.web import page
+from exporter.web.headers import harden
+from exporter.web.standing import Standing
+from exporter.web.view import DaemonView
+
+# Bytes. gzip takes about 3 ms for a megabyte of samples, so up to here less than one, which no probe notices.
+# Some two thousand series; a thread is not worth its own cost below that.
+_COMPRESSED_IN_THE_LOOP = 256 * 1024
+
+# The stylesheet's address changes with its text, so a copy may be kept for as long as a browser likes.
+_KEPT = "public, max-age=31536000, immutable"
+
+
+def application(daemon: DaemonView) -> web.Application:
+    """All paths, answered out of `daemon`. `listen` serves it."""
+    endpoints = _Endpoints(daemon)
+    app = web.Application()
+    app.on_response_prepare.append(_harden)
+    # `add_get` answers HEAD as well.
+    app.router.add_get("/", endpoints.status)
+    app.router.add_get("/metrics", endpoints.metrics)
+    app.router.add_get("/config", endpoints.config)
+    app.router.add_get("/static/style.css", endpoints.stylesheet)
+    app.router.add_get("/-/healthy", endpoints.healthy)
+    app.router.add_get("/-/ready", endpoints.ready)
+    # Prometheus takes both methods for the same.
+    app.router.add_post("/-/reload", endpoints.reload)
+    app.router.add_put("/-/reload", endpoints.reload)
+    return app
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    harden(response.headers)
+
+
+class _Endpoints:
+    """One method for each path."""
+
+    def __init__(self, daemon: DaemonView) -> None:
+        self._daemon = daemon
+        self._reloading = asyncio.Lock()
+        self._rendering = asyncio.Lock()
+
+    async def status(self, request: web.Request) -> web.Response:
+        """The status page; `?state=failing` shows only the targets that stand so."""
+        only = request.query.get("state")
+        if only is not None and only not in list(Standing):
+            known = ", ".join(Standing)
+            raise web.HTTPBadRequest(text=f"400: unknown state, known are {known}\n")
+        snapshot = page.Snapshot(
+            version=self._daemon.version,
+            now=self._daemon.now(),
+            states=tuple(self._daemon.states()),
+            progress=self._daemon.ready(),
+            only=Standing(only) if only is not None else None,
+        )
+        # Thousands of rows take longer than the loop may stand still; one page at a time, so that many readers of the
+        # page cannot take every thread and the processor with it.
+        async with self._rendering:
+            html = await asyncio.to_thread(page.render, snapshot)
+        return web.Response(text=html, content_type="text/html")
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """All samples, in the format and the encoding that the client wants."""
+        rendered = self._daemon.render_metrics(_joined(request, hdrs.ACCEPT))
+        if accepts_gzip(_joined(request, hdrs.ACCEPT_ENCODING)):
+            small = len(rendered.body) <= _COMPRESSED_IN_THE_LOOP
+            rendered = rendered.compressed() if small else await asyncio.to_thread(rendered.compressed)
+        headers = {hdrs.CONTENT_TYPE: rendered.content_type, hdrs.VARY: "Accept, Accept-Encoding"}
+        if rendered.content_encoding is not None:
+            headers[hdrs.CONTENT_ENCODING] = rendered.content_encoding
+        return web.Response(body=rendered.body, headers=headers)
+
+    async def config(self, _request: web.Request) -> web.Response:
+        """The configuration in force."""
+        return web.Response(text=self._daemon.config_text())
+
+    async def stylesheet(self, _request: web.Request) -> web.Response:
+        """The one file that the page needs."""
+        return web.Response(text=page.STYLESHEET, content_type="text/css", headers={hdrs.CACHE_CONTROL: _KEPT})
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """The process works; what it finds at the mail servers does not matter here."""
+        return web.Response(text="mailprobe is healthy\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """The first round is over, so every target has its samples."""
+        done, total = self._daemon.ready()
+        if done >= total:
+            return web.Response(text="mailprobe is ready\n")
+        text = f"first round: {done} of {total} targets probed, {total - done} still to be probed\n"
+        return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text=text)
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        """Read the configuration again. A second request waits, and then reads what may have been written meanwhile."""
+        async with self._reloading:
+            faults = await self._daemon.reload()
+        if faults is None:
+            return web.Response(text="configuration reloaded\n")
+        text = f"configuration not reloaded, the previous one stays in force:\n{faults.rstrip()}\n"
+        return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text=text)
+
+
+def _joined(request: web.Request, name: str) -> str:
+    """A header that may come in several lines, as the one list that they mean; empty where there is none."""
+    # RFC 9110 §5.3: lines of the same name are one list, joined by commas in their order.
+    return ", ".join(request.headers.getall(name, ()))

@@ -1,0 +1,33 @@
+"""What the pages need from the running daemon, and nothing more of it."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from exporter.metrics.exposition import Rendered
+from exporter.metrics.state import TargetState
+
+
+class DaemonView(Protocol):
+    """The daemon as its HTTP side sees it. All but `reload` answers from memory, at once."""
+
+    @property
+    def version(self) -> str:
+        """Of this program."""
+
+    def now(self) -> float:
+        """Unix seconds, on the clock that stamped the results."""
+
+    def render_metrics(self, accept: str) -> Rendered:
+        """All metrics, not compressed, in the format that the `Accept` header (empty: none was sent) asks for."""
+
+    def states(self) -> Iterable[TargetState]:
+        """Every configured target with its latest state, in the order of the configuration."""
+
+    def ready(self) -> tuple[int, int]:
+        """How many targets of the first round were probed, of how many. Once all were, that does not change again."""
+
+    async def reload(self) -> str | None:
+        """Read the configuration again. `None`: it is in force; else its faults, one per line, and the old one is."""
+
+    def config_text(self) -> str:
+        """The configuration in force as YAML, with secrets masked."""
