@@ -197,7 +197,7 @@ class Daemon:
         self._store.record(result, judgement, interval)
         self._note_route(result)
         if before is not None and judgement.exists and _differs(before.judgement, judgement):
-            _log_change(target, before.judgement, judgement, result)
+            _log_change(target, before.judgement, judgement)
         return judgement.outcome, judgement.success
 
     def _note_route(self, result: ProbeResult) -> None:
@@ -227,7 +227,7 @@ def _differs(before: Judgement | None, after: Judgement) -> bool:
     return before is None or (before.outcome, before.success) != (after.outcome, after.success)
 
 
-def _log_change(target: Target, before: Judgement | None, after: Judgement, result: ProbeResult) -> None:
+def _log_change(target: Target, before: Judgement | None, after: Judgement) -> None:
     """One line for a change of state. A server that fails is no error of ours, so it is never logged as one."""
     facts = {
         "host": target.host,
@@ -235,7 +235,7 @@ def _log_change(target: Target, before: Judgement | None, after: Judgement, resu
         "ip_family": target.ip_family,
         "from": before.outcome if before is not None else None,
         "to": after.outcome,
-        "phase": None if after.success else result.phase,
+        "phase": None if after.success else after.phase,
         "detail": after.detail or None,
     }
     _logger.info("target changed state", extra={"facts": facts})

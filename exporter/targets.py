@@ -111,8 +111,7 @@ class Target:
     """One port of one host over one address family, with everything a probe needs to know.
 
     host                as written in the configuration: a name, or an IP literal without brackets
-    first_family        this is the first of the host's configured families, the one on which a failing name is reported
-    ip_families         all families that are configured for the host
+    ip_families         all families that are configured for the host, in their order
     interval            seconds between two probes while nothing is wrong
     ehlo_name           None: the machine's own name or address literal, found by the probe
     server_name         both the TLS server name and the name the certificate must carry; None: `host`
@@ -125,7 +124,6 @@ class Target:
     service: Service
     ip_family: IpFamily
     expectation: Expectation
-    first_family: bool = True
     ip_families: tuple[IpFamily, ...] = (IpFamily.IPV4, IpFamily.IPV6)
     interval: float = 120.0
     timeouts: Timeouts = Timeouts()
@@ -140,6 +138,11 @@ class Target:
     def key(self) -> TargetKey:
         """The identity of the target."""
         return TargetKey(self.host, self.service.port, self.ip_family, self.address)
+
+    @property
+    def first_family(self) -> bool:
+        """This is the first of the host's families, the one on which a name that never had an address is reported."""
+        return self.ip_families[0] is self.ip_family
 
     @property
     def reference_name(self) -> str:

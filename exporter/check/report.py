@@ -82,7 +82,7 @@ def _print_target(console: Console, checked: Checked, now: float, *, verbose: bo
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _rows(checked, now):
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(printable(value)))
     console.print(Padding(table, (0, 0, 0, 8)))
     if verbose:
         _print_transcript(console, result)
@@ -97,7 +97,7 @@ def _security(checked: Checked) -> str:
 def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
     result, findings = checked.result, checked.result.findings
     if checked.judgement.outcome is not Outcome.OK and checked.judgement.detail:
-        yield "reason", f"{checked.judgement.detail} (in phase {result.phase})"
+        yield "reason", f"{checked.judgement.detail} (in phase {checked.judgement.phase})"
     if findings.greeting is not None:
         yield "greeting", f"{findings.greeting_code or ''} {findings.greeting}".strip()
     if result.tls is not None:
@@ -116,9 +116,9 @@ def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
 
 def _certificate(leaf: CertificateFacts, now: float) -> str:
     names = ", ".join((*leaf.dns_names, *leaf.ip_addresses)) or "no names"
-    parts = [printable(names), f"{leaf.key_type or 'unknown key'} {leaf.key_bits or ''}".strip()]
+    parts = [names, f"{leaf.key_type or 'unknown key'} {leaf.key_bits or ''}".strip()]
     if leaf.issuer:
-        parts.append(f"issued by {printable(leaf.issuer)}")
+        parts.append(f"issued by {leaf.issuer}")
     if leaf.not_after is not None:
         end = datetime.fromtimestamp(leaf.not_after, UTC)
         days = (leaf.not_after - now) / _DAY
@@ -141,7 +141,7 @@ def _verdict(result: ProbeResult) -> str:
 
 
 def _capabilities(capabilities: tuple[Capability, ...]) -> str:
-    return printable(", ".join(" ".join((one.name, *one.parameters)) for one in capabilities)) or "none"
+    return ", ".join(" ".join((one.name, *one.parameters)) for one in capabilities) or "none"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -187,7 +187,7 @@ def _target_json(checked: Checked, now: float) -> dict[str, object]:
         "status": found.name if found is not None else None,
         "success": judgement.success,
         "outcome": judgement.outcome,
-        "phase": result.phase,
+        "phase": judgement.phase,
         "detail": judgement.detail,
         "port_open": result.port_open,
         "expectations": {name.value: met for name, met in judgement.expectations},

@@ -1,0 +1,1 @@
+"""What is exposed: the catalogue of metrics, the latest state of every target, and the document of a scrape."""

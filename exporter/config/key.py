@@ -1,0 +1,287 @@
+"""The table of keys: name, kind, where it may stand, help. The loader, the JSON schema and `config show` all read it.
+
+A key that is not in this table does not exist; there is no second list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from exporter.config import kind
+from exporter.config.address import literal_of
+from exporter.config.hostname import EHLO_NAME, HOST, SERVER_NAME
+from exporter.config.kind import Kind
+from exporter.config.label import LABELS
+from exporter.config.model import Config
+from exporter.config.truststore import TRUST_STORE
+from exporter.targets import AuthRule, IpFamily, PortState, Protocol, StarttlsRule, Timeouts, TlsMode
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Level(StrEnum):
+    """The mappings of the format; the values are how messages call them."""
+
+    FILE = "the main file"
+    HOSTS_FILE = "a hosts file"
+    DEFAULTS = "defaults"
+    PORT_DEFAULTS = "defaults.ports.<number>"
+    HOST = "a host"
+    PORT = "a port"
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T_co]):
+    """A key with a value. `built_in` says in words what holds without it; `default` is the value, if it is one."""
+
+    name: str
+    kind: Kind[T_co]
+    levels: frozenset[Level]
+    help: str
+    built_in: str = ""
+    default: T_co | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A key whose value is a mapping of further keys, which are named `group.key`. Each is inherited by itself."""
+
+    name: str
+    keys: tuple[Key[object], ...]
+    levels: frozenset[Level]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A key that gives the file its shape; what is below it is read by `entry` and `load`."""
+
+    name: str
+    levels: frozenset[Level]
+    help: str
+    schema: Mapping[str, object]
+
+
+FILE = frozenset({Level.FILE})
+HOST_LEVELS = frozenset({Level.DEFAULTS, Level.HOST})
+PORT_LEVELS = frozenset({Level.PORT_DEFAULTS, Level.PORT})
+ALL_LEVELS = HOST_LEVELS | PORT_LEVELS
+
+PORT_NUMBER = kind.whole_number("a port number", 1, 65535)
+PATTERN = kind.text("the path or the pattern of a file", lambda pattern: None, {"minLength": 1})
+
+# Both always: a host that is well over IPv4 and dead over IPv6 is slow for half of its peers.
+FAMILIES = (IpFamily.IPV4, IpFamily.IPV6)
+
+_CONFIG = Config(targets=())
+_TIMEOUTS = Timeouts()
+_ENTRY = {"anyOf": [HOST.schema, {"$ref": "#/$defs/host"}]}
+_PORT_ENTRY = {"anyOf": [PORT_NUMBER.schema, {"$ref": "#/$defs/port"}]}
+# Five minutes is what RFC 5321 §4.5.3.2 lets a client wait for a greeting: nobody waits longer for a first word.
+_STAGE = kind.span(0.1, 300)
+# Linux has 28232 local ports by default (ip_local_port_range), and a closed session keeps its port for a minute.
+_SESSIONS = kind.whole_number("a number of sessions", 1, 10_000)
+# Postfix lets one client hold 50 (smtpd_client_connection_count_limit); a monitor that needs more is no monitor.
+_SESSIONS_PER_ADDRESS = kind.whole_number("a number of sessions", 1, 50)
+
+DEFAULTS = Part(
+    "defaults",
+    FILE,
+    "Settings for every host, and under `ports` for a port of every host.",
+    {"$ref": "#/$defs/defaults"},
+)
+DEFAULT_PORTS = Part(
+    "ports",
+    frozenset({Level.DEFAULTS}),
+    "Settings for one port of every host, by its number.",
+    {
+        "type": "object",
+        "propertyNames": {"pattern": "^[1-9][0-9]{0,4}$"},
+        "additionalProperties": {"$ref": "#/$defs/port_defaults"},
+    },
+)
+HOSTS_FILES = Part(
+    "hosts_files",
+    FILE,
+    "Further files with a list of hosts each; patterns start from the folder of this file.",
+    {"type": "array", "items": PATTERN.schema},
+)
+HOSTS = Part(
+    "hosts",
+    frozenset({Level.FILE, Level.HOSTS_FILE}),
+    "The hosts: a name or an IP address alone, or a mapping with `host`.",
+    {"type": "array", "items": _ENTRY},
+)
+PORTS = Part(
+    "ports",
+    frozenset({Level.HOST}),
+    "The ports, which should be open unless `expect` says otherwise. Without it the eight common ones are looked at, "
+    "and nothing is expected of them.",
+    {"type": "array", "items": _PORT_ENTRY, "minItems": 1},
+)
+
+NAMESERVERS = Key(
+    "nameservers",
+    kind.list_of(literal_of(None), may_be_empty=True),
+    FILE,
+    "Name servers to ask, as IP addresses.",
+    "the system's",
+)
+MAX_SESSIONS = Key(
+    "max_sessions", _SESSIONS, FILE, "Sessions at the same time, of all hosts together.", default=_CONFIG.max_sessions
+)
+SESSIONS_PER_ADDRESS = Key(
+    "sessions_per_address",
+    _SESSIONS_PER_ADDRESS,
+    FILE,
+    "Sessions at one address at the same time.",
+    default=_CONFIG.sessions_per_address,
+)
+MIN_GAP = Key(
+    "min_gap", kind.span(0, 3600), FILE, "Pause between two sessions at one address.", default=_CONFIG.min_gap
+)
+FIRST_ROUND = Key(
+    "first_round",
+    kind.span(0, 3600),
+    FILE,
+    "Time over which the first probes after a start are spread.",
+    default=_CONFIG.first_round,
+)
+CERTIFICATE_RETENTION = Key(
+    "certificate_retention",
+    kind.span(0, 366 * 86_400),
+    FILE,
+    "How long the last certificate seen stays exposed while probes fail.",
+    default=_CONFIG.certificate_retention,
+)
+CAPABILITIES = Key(
+    "metrics.capabilities",
+    kind.TRUTH,
+    FILE,
+    "Expose one series for each capability that a server offers.",
+    default=_CONFIG.capability_metrics,
+)
+METRICS = Group("metrics", (CAPABILITIES,), FILE, "Metrics that are not exposed by default.")
+
+HOST_NAME = Key("host", HOST, frozenset({Level.HOST}), "The name or IP address to probe; also the value of the label.")
+PORT = Key("port", PORT_NUMBER, frozenset({Level.PORT}), "The port's number.")
+LABEL_SET = Key("labels", LABELS, HOST_LEVELS, "Labels for all series of a host, merged by name.", "none")
+IP_FAMILIES = Key(
+    "ip_families",
+    kind.list_of(kind.choice(IpFamily), may_be_empty=False),
+    HOST_LEVELS,
+    "The address families to probe. A family without addresses is left out by itself.",
+    default=FAMILIES,
+)
+INTERVAL = Key(
+    "interval",
+    kind.span(10, 86_400, too_short="a shorter interval is a burden on the servers and shows nothing more"),
+    ALL_LEVELS,
+    "Time between two probes of a port.",
+    "300s for port 25, 120s for all others",
+)
+CONNECT = Key("timeouts.connect", _STAGE, ALL_LEVELS, "For the TCP connection.", default=_TIMEOUTS.connect)
+GREETING = Key("timeouts.greeting", _STAGE, ALL_LEVELS, "For the whole greeting.", default=_TIMEOUTS.greeting)
+REPLY = Key("timeouts.reply", _STAGE, ALL_LEVELS, "For each reply.", default=_TIMEOUTS.reply)
+HANDSHAKE = Key("timeouts.handshake", _STAGE, ALL_LEVELS, "For the TLS handshake.", default=_TIMEOUTS.handshake)
+TOTAL = Key("timeouts.total", kind.span(0.1, 600), ALL_LEVELS, "For the whole probe.", default=_TIMEOUTS.total)
+TIMEOUTS = Group(
+    "timeouts", (CONNECT, GREETING, REPLY, HANDSHAKE, TOTAL), ALL_LEVELS, "The time limit of each stage of a probe."
+)
+EHLO = Key(
+    "ehlo_name",
+    EHLO_NAME,
+    ALL_LEVELS,
+    "What the probe calls itself in EHLO.",
+    "the machine's own name, or its address",
+)
+CA_FILE = Key(
+    "ca_file",
+    TRUST_STORE,
+    ALL_LEVELS,
+    "PEM file with the trusted roots; a relative path starts from the folder of this file.",
+    "the system's roots",
+)
+SOURCE_IPV4 = Key(
+    "source_address.ipv4", literal_of(IpFamily.IPV4), ALL_LEVELS, "For connections over IPv4.", "the system's choice"
+)
+SOURCE_IPV6 = Key(
+    "source_address.ipv6", literal_of(IpFamily.IPV6), ALL_LEVELS, "For connections over IPv6.", "the system's choice"
+)
+SOURCE_ADDRESS = Group(
+    "source_address", (SOURCE_IPV4, SOURCE_IPV6), ALL_LEVELS, "The local address that connections come from."
+)
+SERVER = Key(
+    "server_name",
+    SERVER_NAME,
+    frozenset({Level.HOST, Level.PORT}),
+    "The TLS server name to ask for, which the certificate must carry.",
+    "the host",
+)
+EXPECT = Key(
+    "expect",
+    kind.choice(PortState),
+    ALL_LEVELS,
+    "The state in which a port should be.",
+    "open for a port that is named, any for a host without ports",
+)
+STARTTLS = Key(
+    "starttls",
+    kind.choice(StarttlsRule),
+    ALL_LEVELS,
+    "Whether the upgrade to TLS must, may or must not be offered.",
+    "required",
+)
+VALID_CERTIFICATE = Key(
+    "valid_certificate",
+    kind.TRUTH,
+    ALL_LEVELS,
+    "Whether a bad certificate makes a probe fail.",
+    "true, and false for port 25",
+)
+AUTH_BEFORE_TLS = Key(
+    "auth_before_tls",
+    kind.choice(AuthRule),
+    ALL_LEVELS,
+    "Whether passwords may be accepted before TLS.",
+    AuthRule.FORBIDDEN.value,
+)
+PROTOCOL = Key(
+    "protocol",
+    kind.choice(Protocol),
+    PORT_LEVELS,
+    "What is spoken on the port.",
+    "that of the well-known port",
+)
+TLS = Key(
+    "tls",
+    kind.choice(TlsMode),
+    PORT_LEVELS,
+    "How TLS comes into the session.",
+    "that of the well-known port",
+)
+
+Entry = Key[object] | Group | Part
+
+# fmt: off
+TABLE: tuple[Entry, ...] = (
+    DEFAULTS, HOSTS_FILES, HOSTS,
+    NAMESERVERS, MAX_SESSIONS, SESSIONS_PER_ADDRESS, MIN_GAP, FIRST_ROUND, CERTIFICATE_RETENTION, METRICS,
+    HOST_NAME, PORT, PORTS, DEFAULT_PORTS, LABEL_SET, IP_FAMILIES,
+    PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, AUTH_BEFORE_TLS,
+    INTERVAL, TIMEOUTS, EHLO, SERVER, CA_FILE, SOURCE_ADDRESS,
+)
+# fmt: on
+
+REQUIRED = {Level.HOST: HOST_NAME, Level.PORT: PORT}
+
+
+def at_level(level: Level) -> dict[str, Entry]:
+    """The keys that may stand in one kind of mapping, by name, in the order of the table."""
+    return {entry.name: entry for entry in TABLE if level in entry.levels}
+
+
+def levels_of(name: str) -> tuple[Level, ...]:
+    """Where a key of this name may stand."""
+    return tuple(level for level in Level if any(entry.name == name and level in entry.levels for entry in TABLE))

@@ -1,0 +1,152 @@
+"""Layers of settings: what one mapping of the file says, and which of several has the last word."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar, cast
+
+from exporter.config import duration
+from exporter.config.cursor import Cursor
+from exporter.config.fault import Place
+from exporter.config.key import Group, Key, Level, Part, at_level, levels_of
+from exporter.config.model import EffectiveSetting
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T_co]):
+    """A value, the layer it came from, and where that is written; a built-in value has no place."""
+
+    value: T_co
+    layer: str = "built in"
+    place: Place | None = None
+
+    @property
+    def origin(self) -> str:
+        """The layer and the place, for people."""
+        return self.layer if self.place is None else f"{self.layer} ({self.place})"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one mapping says.
+
+    title   how origins name it
+    values  by full key name; `None` for a value that could not be read
+    parts   the mappings and lists that give the file its shape, unread
+    """
+
+    title: str
+    values: Mapping[str, tuple[object | None, Place]] = field(default_factory=dict)
+    parts: Mapping[str, Cursor] = field(default_factory=dict)
+
+    def names(self, key: Key[object]) -> bool:
+        """The key is written here, whether or not its value could be read."""
+        return key.name in self.values
+
+    def find(self, key: Key[T]) -> Setting[T] | None:
+        """The value of `key`; `None` if it is not written here, or could not be read."""
+        value, place = self.values.get(key.name, (None, None))
+        # The value was read by the kind of the key with this name, and names are unique in a mapping.
+        return None if value is None else Setting(cast(T, value), self.title, place)
+
+
+def read_layer(at: Cursor, level: Level, title: str) -> Layer:
+    """Read a mapping by the table of keys. Whatever is wrong is noted; what is right is returned."""
+    allowed = at_level(level)
+    values: dict[str, tuple[object | None, Place]] = {}
+    parts: dict[str, Cursor] = {}
+    for name, entry in (at.entries() or {}).items():
+        known = allowed.get(name)
+        if known is None:
+            entry.fault(_unknown(name, level, allowed))
+        elif isinstance(known, Part):
+            parts[name] = entry
+        elif isinstance(known, Group):
+            values.update(_read_group(entry, known))
+        else:
+            values[name] = (known.kind.read(entry), entry.place)
+    return Layer(title, values, parts)
+
+
+def _read_group(at: Cursor, group: Group) -> dict[str, tuple[object | None, Place]]:
+    allowed = {key.name.partition(".")[2]: key for key in group.keys}
+    values: dict[str, tuple[object | None, Place]] = {}
+    for name, entry in (at.entries() or {}).items():
+        if name in allowed:
+            values[allowed[name].name] = (allowed[name].kind.read(entry), entry.place)
+        else:
+            entry.fault(_unknown(name, None, allowed))
+    return values
+
+
+def _unknown(name: str, level: Level | None, allowed: Iterable[str]) -> str:
+    if name == "<<":
+        return "is not understood: write what several hosts share under defaults"
+    if level is not None and (elsewhere := levels_of(name)):
+        return f"cannot stand in {level.value}, only in {' or '.join(elsewhere)}"
+    near = difflib.get_close_matches(name, allowed, n=1)
+    return (
+        f"is not a known key: did you mean {near[0]}?"
+        if near
+        else f"is not a known key: known here are {', '.join(allowed)}"
+    )
+
+
+class Choice:
+    """Takes each setting of a port from the first layer that has it, and remembers where it was."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+        self._chosen: list[EffectiveSetting] = []
+
+    @property
+    def settings(self) -> tuple[EffectiveSetting, ...]:
+        """Everything chosen so far, for people."""
+        return tuple(self._chosen)
+
+    def find(self, key: Key[T]) -> Setting[T] | None:
+        """The setting of the first layer that has it."""
+        return next((found for layer in self._layers if (found := layer.find(key)) is not None), None)
+
+    def required(self, key: Key[T], built_in: T) -> Setting[T]:
+        """The setting, else the value given."""
+        return self.note(key, self.find(key) or Setting(built_in))
+
+    def optional(self, key: Key[T]) -> T | None:
+        """The value, else `None`, which `key.built_in` puts into words."""
+        found = self.find(key)
+        if found is None:
+            self.add(key.name, f"({key.built_in})", Setting(None).origin)
+            return None
+        return self.note(key, found).value
+
+    def note(self, key: Key[T], setting: Setting[T]) -> Setting[T]:
+        """Remember a setting that was found by other means."""
+        self.add(key.name, written(setting.value), setting.origin)
+        return setting
+
+    def add(self, name: str, value: str, origin: str) -> None:
+        """Remember a setting that is text already."""
+        self._chosen.append(EffectiveSetting(name, value, origin))
+
+
+def plain(value: object) -> object:
+    """A value as it is written in a file: durations with units, enumerations by their word, lists as lists."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    # The only fractions in the format are seconds.
+    return duration.written(value) if isinstance(value, float) else value
+
+
+def written(value: object) -> str:
+    """A value on one line."""
+    found = plain(value)
+    if isinstance(found, list):
+        return f"[{', '.join(map(str, found))}]"
+    return str(found).lower() if isinstance(found, bool) else str(found)

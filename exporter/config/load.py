@@ -1,0 +1,155 @@
+"""Reading a configuration: files, a text or a command line in, a `Config` or every fault out. Nothing is remembered."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from exporter.config import key
+from exporter.config.cursor import Cursor, Source
+from exporter.config.document import Items, MalformedError, Node, Pairs, Scalar, ScalarKind, compose
+from exporter.config.entry import Defaults, HostEntry, read_defaults, read_hosts, read_hosts_file
+from exporter.config.fault import ConfigError, Fault, visible
+from exporter.config.inventory import Inventory
+from exporter.config.key import Level
+from exporter.config.layer import Choice, Layer, read_layer
+from exporter.config.model import Config
+
+# A hundred thousand hosts, a name on each line, are three megabytes.
+MAX_BYTES = 10_000_000
+
+COMMAND_LINE = "the command line"
+
+
+def load(path: str | Path) -> Config:
+    """Read the file at `path` and the files it names. Raises `ConfigError` with all that is wrong in any of them."""
+    source = Source(str(path), Path(path).parent, [])
+    text = _read_file(source, Path(path))
+    if text is None:
+        raise ConfigError(source.faults)
+    return _parse(source, text)
+
+
+def parse(text: str, name: str, folder: str | Path = ".") -> Config:
+    """Read `text`, which faults call `name` and whose relative paths start from `folder`. Raises `ConfigError`."""
+    return _parse(Source(name, Path(folder), []), text)
+
+
+def targets_for_hosts(hosts: Sequence[str], ports: Sequence[int] | None = None) -> Config:
+    """What to probe without a file: the ports given, which should be open, or else the common ones. No port but a
+    well-known one can be given, since nothing here could say what is spoken there. Raises `ConfigError`.
+    """
+    source = Source(COMMAND_LINE, Path(), [])
+    node = Items(0, tuple(_host_node(host, ports) for host in hosts))
+    entries = read_hosts(Cursor(source, node, 0, key.HOSTS.name))
+    return _config(source, Layer(COMMAND_LINE), read_defaults(None), entries, ())
+
+
+def _host_node(host: str, ports: Sequence[int] | None) -> Node:
+    name = Scalar(0, host)
+    if not ports:
+        return name
+    numbers = Items(0, tuple(Scalar(0, str(port), ScalarKind.INTEGER) for port in ports))
+    return Pairs(0, ((Scalar(0, key.HOST_NAME.name), name), (Scalar(0, key.PORTS.name), numbers)))
+
+
+def _parse(source: Source, text: str) -> Config:
+    root = _root(source, text)
+    if root is None:
+        raise ConfigError(source.faults)
+    if isinstance(root.node, Items):
+        root.fault("must be a mapping, not a list: put the list under the key hosts")
+        raise ConfigError(source.faults)
+    top = read_layer(root, Level.FILE, "main file")
+    if isinstance(root.node, Pairs) and not top.parts.keys() & {key.HOSTS.name, key.HOSTS_FILES.name}:
+        root.fault("names no hosts: write them under hosts, or name files with them under hosts_files")
+    defaults = read_defaults(top.parts.get(key.DEFAULTS.name))
+    entries = list(read_hosts(top.parts.get(key.HOSTS.name)))
+    files = [source.name]
+    for path in _hosts_files(top.parts.get(key.HOSTS_FILES.name)):
+        files.append(str(path))
+        entries += _read_hosts_file(Source(str(path), path.parent, source.faults), path)
+    return _config(source, top, defaults, entries, files)
+
+
+def _config(
+    source: Source, top: Layer, defaults: Defaults, entries: Sequence[HostEntry], files: Sequence[str]
+) -> Config:
+    inventory = Inventory(defaults, source.faults)
+    for entry in entries:
+        inventory.add(entry)
+    if source.faults:
+        raise ConfigError(source.faults)
+    built_in = Config(targets=())
+    choice = Choice((top,))
+    return Config(
+        targets=inventory.targets,
+        nameservers=choice.required(key.NAMESERVERS, built_in.nameservers).value,
+        max_sessions=choice.required(key.MAX_SESSIONS, built_in.max_sessions).value,
+        sessions_per_address=choice.required(key.SESSIONS_PER_ADDRESS, built_in.sessions_per_address).value,
+        min_gap=choice.required(key.MIN_GAP, built_in.min_gap).value,
+        first_round=choice.required(key.FIRST_ROUND, built_in.first_round).value,
+        certificate_retention=choice.required(key.CERTIFICATE_RETENTION, built_in.certificate_retention).value,
+        capability_metrics=choice.required(key.CAPABILITIES, built_in.capability_metrics).value,
+        settings=choice.settings,
+        ports=inventory.ports,
+        files=tuple(files),
+    )
+
+
+def _root(source: Source, text: str) -> Cursor | None:
+    try:
+        node = compose(text)
+    except MalformedError as error:
+        source.faults.append(Fault(source.name, error.line, "", error.message))
+        return None
+    if node is None:
+        source.faults.append(Fault(source.name, 0, "", "is empty"))
+        return None
+    return Cursor(source, node, node.line, "")
+
+
+def _read_file(source: Source, path: Path) -> str | None:
+    def refuse(message: str, line: int = 0) -> None:
+        source.faults.append(Fault(source.name, line, "", message))
+
+    try:
+        with path.open("rb") as file:
+            held = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        refuse(f"cannot be read: {error.strerror}")
+        return None
+    if len(held) > MAX_BYTES:
+        refuse(f"is larger than {MAX_BYTES // 1_000_000} MB")
+        return None
+    try:
+        return held.decode("utf-8")
+    except UnicodeDecodeError as error:
+        refuse("is not UTF-8 text", held.count(b"\n", 0, error.start) + 1)
+        return None
+
+
+def _hosts_files(at: Cursor | None) -> Iterator[Path]:
+    """The files that the patterns name, each once, in the order of the patterns and then of their names."""
+    seen: set[Path] = set()
+    for item in (at.items() if at is not None else None) or ():
+        pattern = key.PATTERN.read(item)
+        if pattern is None:
+            continue
+        folder = item.source.folder
+        found = sorted(glob.glob(pattern, root_dir=folder))
+        if not found and not any(character in pattern for character in "*?["):
+            item.fault(f"{visible(str(folder / pattern))} does not exist")
+        for name in found:
+            path = folder / name
+            if os.path.abspath(path) == os.path.abspath(folder / os.path.basename(item.source.name)):
+                item.fault("names this file itself, whose hosts belong under hosts")
+            elif path not in seen:
+                seen.add(path)
+                yield path
+
+
+def _read_hosts_file(source: Source, path: Path) -> tuple[HostEntry, ...]:
+    text = _read_file(source, path)
+    root = None if text is None else _root(source, text)
+    return () if root is None else read_hosts_file(root)

@@ -1,0 +1,58 @@
+"""The configuration as the rest of the exporter sees it: frozen, complete, and with the origin of every setting.
+
+Values only. The defaults of the daemon-wide settings stand here and nowhere else.
+"""
+
+from dataclasses import dataclass
+
+from exporter.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSetting:
+    """One setting as text, and where it came from: `port entry (conf.yml:12)`, `defaults (conf.yml:2)`, `built in`."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePort:
+    """One port of one host with every setting that holds for it, and the place where the port is named."""
+
+    host: str
+    port: int
+    place: str
+    settings: tuple[EffectiveSetting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that was configured.
+
+    targets                as written: by host, then port, then address family
+    nameservers            IP literals; empty: the system's
+    max_sessions           sessions in flight, of all hosts together. A probe is a few sockets' worth of memory; two
+                           hundred at once finish a thousand slow ports (30 s each) within three minutes
+    min_gap                seconds between two sessions at one address
+    sessions_per_address   sessions at one address at the same time
+    first_round            seconds over which the first probes after a start are spread
+    certificate_retention  seconds for which the last certificate seen stays exposed while probes fail
+    capability_metrics     expose one series for each capability
+    settings               the daemon-wide settings with their origins
+    ports                  the settings of every port with their origins
+    files                  the files that were read, the main one first; empty for a command line
+    """
+
+    targets: tuple[Target, ...]
+    nameservers: tuple[str, ...] = ()
+    max_sessions: int = 200
+    min_gap: float = 2.0
+    sessions_per_address: int = 1
+    first_round: float = 60.0
+    certificate_retention: float = 86_400.0
+    capability_metrics: bool = False
+    settings: tuple[EffectiveSetting, ...] = ()
+    ports: tuple[EffectivePort, ...] = ()
+    files: tuple[str, ...] = ()

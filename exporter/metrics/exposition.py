@@ -1,0 +1,59 @@
+"""What a scrape is answered: the lines of the store and the exporter's own metrics as one document.
+
+Prometheus' text format (0.0.4, and 1.0.0, which is the same for our names) and OpenMetrics 1.0.0. A family stands in
+one piece, no sample carries a timestamp, and the exporter's own families come last: with OpenMetrics' end mark.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from exporter.metrics.negotiation import Format, accepts_gzip, chosen_format
+from exporter.metrics.store import Store
+
+# Level 1 takes a sixth of the time of the usual level 9, and the result is a quarter larger (measured on 100,000
+# series, 10.8 MB: 31 against 180 ms, 836 against 673 KB).
+_GZIP_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A body with the headers that describe it."""
+
+    content_type: str
+    content_encoding: str | None
+    body: bytes
+
+    def compressed(self) -> "Rendered":
+        """The same in gzip. Safe in another thread, and lets other threads run meanwhile."""
+        return replace(self, content_encoding="gzip", body=zlib.compress(self.body, _GZIP_LEVEL, wbits=31))
+
+
+class Exposition:
+    """Renders what `store` and `registry` hold."""
+
+    def __init__(self, store: Store, registry: CollectorRegistry) -> None:
+        self._store = store
+        self._registry = registry
+        # The library's own choice by a header that leaves none, since its OpenMetrics writer has no types.
+        self._own: dict[Format, Callable[[CollectorRegistry], bytes]] = {
+            form: choose_encoder(form.value)[0] for form in Format
+        }
+
+    def render(self, accept: str, accept_encoding: str) -> Rendered:
+        """The answer to a scrape with these two headers, each empty where the client sent none.
+
+        Whoever wants to compress elsewhere passes an empty `accept_encoding`, and asks `accepts_gzip` of `negotiation`.
+        """
+        form = chosen_format(accept)
+        rendered = Rendered(form.value, None, self._document(form))
+        return rendered.compressed() if accepts_gzip(accept_encoding) else rendered
+
+    def _document(self, form: Format) -> bytes:
+        parts: list[bytes] = []
+        for metric, lines in self._store.families():
+            parts += (metric.openmetrics_header() if form is Format.OPENMETRICS else metric.text_header(), lines)
+        return b"".join((*parts, self._own[form](self._registry)))

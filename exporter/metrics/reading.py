@@ -1,0 +1,183 @@
+"""From a state to samples: one function for every metric whose value is not simply a field.
+
+The rule of all of them: unknown is no sample, and no sample is never zero. A finding that the last session did not come
+to is absent; only the certificate outlives the session that showed it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from exporter.judgement.expectation import Judgement
+from exporter.metrics.capability import recognised
+from exporter.metrics.line import Sample, bounded
+from exporter.metrics.state import GREETING_BUCKETS, CertificateSeen, ExporterState, FamilyState, HostState, TargetState
+from exporter.results import Outcome, Phase, ProbeResult
+from exporter.targets import IpFamily, PortState, TlsMode
+
+Number = float | None
+TargetReading = Callable[[TargetState], Iterable[Sample]]
+
+
+def of_exporter(value: Callable[[ExporterState], Number]) -> Callable[[ExporterState], Iterable[Sample]]:
+    """A number of the exporter itself."""
+    return lambda state: one(value(state))
+
+
+def one(value: Number) -> tuple[Sample, ...]:
+    """The single sample of a known value."""
+    return () if value is None else (Sample(value),)
+
+
+def of_state(value: Callable[[TargetState], Number]) -> TargetReading:
+    """A number of the state itself."""
+    return lambda state: one(value(state))
+
+
+def of_result(value: Callable[[ProbeResult], Number]) -> TargetReading:
+    """A number of the last result."""
+    return lambda state: () if state.result is None else one(value(state.result))
+
+
+def of_judgement(value: Callable[[Judgement], Number]) -> TargetReading:
+    """A number of the last judgement."""
+    return lambda state: () if state.judgement is None else one(value(state.judgement))
+
+
+def of_certificate(value: Callable[[CertificateSeen], Number]) -> TargetReading:
+    """A number of the last certificate seen."""
+    return lambda state: () if state.certificate is None else one(value(state.certificate))
+
+
+def port_expected_open(state: TargetState) -> tuple[Sample, ...]:
+    """1 or 0 by the configuration, and nothing where nothing is expected."""
+    expected = state.target.expectation.state
+    return () if expected is PortState.ANY else one(expected is PortState.OPEN)
+
+
+def outcome(state: TargetState) -> Iterator[Sample]:
+    """The outcome as judged, with the phase in which the session ended."""
+    if state.result is not None and state.judgement is not None:
+        yield Sample(1, (("outcome", state.judgement.outcome), ("phase", state.judgement.phase)))
+
+
+def probes(state: TargetState) -> Iterator[Sample]:
+    """One count for every outcome that occurred, and the good one in any case."""
+    for name, count in state.outcomes:
+        yield Sample(count, (("outcome", name),))
+
+
+def phase_durations(state: TargetState) -> Iterator[Sample]:
+    """The seconds of each phase that was completed."""
+    if state.result is not None:
+        for phase, seconds in state.result.durations:
+            yield Sample(seconds, (("phase", phase),))
+
+
+def greeting_latency(state: TargetState) -> Iterator[Sample]:
+    """The histogram, cumulative as Prometheus wants it; bounds as OpenMetrics writes them, in both formats alike.
+
+    A port that never greeted has none: seven zeros for each closed port would say nothing.
+    """
+    if not any(state.greeting.counts):
+        return
+    running = 0
+    for bound, count in zip((*map(repr, GREETING_BUCKETS), "+Inf"), state.greeting.counts, strict=True):
+        running += count
+        yield Sample(running, (("le", bound),), "_bucket")
+    yield Sample(state.greeting.total, suffix="_sum")
+    yield Sample(running, suffix="_count")
+
+
+def tls_established(result: ProbeResult) -> bool | None:
+    """1 inside TLS; 0 where it was asked for in vain or not offered; unknown where the session ended before."""
+    if result.tls is not None:
+        return True
+    if result.target.service.tls is TlsMode.NONE or result.outcome is Outcome.INTERNAL_ERROR:
+        return None
+    tried = result.phase in (Phase.STARTTLS, Phase.TLS)
+    return False if tried or result.findings.starttls_advertised is False else None
+
+
+def tls(state: TargetState) -> Iterator[Sample]:
+    """What was negotiated."""
+    if state.result is not None and (facts := state.result.tls) is not None:
+        pairs = (("version", facts.version), ("cipher", facts.cipher), ("group", facts.group))
+        yield Sample(1, tuple((name, bounded(value)) for name, value in pairs))
+
+
+def capabilities(state: TargetState) -> Iterator[Sample]:
+    """The names of our own list that the server offered, before and inside TLS."""
+    if state.result is None:
+        return
+    findings, protocol = state.result.findings, state.target.service.protocol
+    for offered, secured in ((findings.capabilities, "false"), (findings.capabilities_tls, "true")):
+        for name in recognised(protocol, offered or ()):
+            yield Sample(1, (("capability", name), ("secured", secured)))
+
+
+def expectations(state: TargetState) -> Iterator[Sample]:
+    """Every expectation that is declared and could be judged."""
+    if state.judgement is not None:
+        for name, met in state.judgement.expectations:
+            yield Sample(met, (("expectation", name),))
+
+
+def certificate_valid(state: TargetState) -> Iterator[Sample]:
+    """The three checks, each on its own."""
+    if state.certificate is not None and (verdict := state.certificate.verdict) is not None:
+        checks = (("chain", verdict.chain_valid), ("name", verdict.name_valid), ("dates", verdict.dates_valid))
+        for check, holds in checks:
+            yield Sample(holds, (("check", check),))
+
+
+def certificate_errors(state: TargetState) -> Iterator[Sample]:
+    """One sample for each fault."""
+    if state.certificate is not None and state.certificate.verdict is not None:
+        for fault in dict.fromkeys(state.certificate.verdict.faults):
+            yield Sample(1, (("reason", fault),))
+
+
+def certificate(state: TargetState) -> Iterator[Sample]:
+    """The server's own certificate; what it does not say has no label."""
+    if state.certificate is not None:
+        leaf = state.certificate.leaf
+        pairs = (
+            ("fingerprint_sha256", leaf.fingerprint_sha256),
+            ("subject", leaf.subject),
+            ("issuer", leaf.issuer),
+            ("serial", leaf.serial),
+            ("key_type", leaf.key_type),
+            ("key_bits", None if leaf.key_bits is None else str(leaf.key_bits)),
+            ("signature", leaf.signature),
+        )
+        yield Sample(1, tuple((name, bounded(value)) for name, value in pairs))
+
+
+def dns_addresses(state: HostState) -> Iterator[Sample]:
+    """How many addresses each family has. A lookup that failed counted nothing; one that found no name found none."""
+    resolution = state.resolution
+    if resolution is None:
+        return
+    for family, found in ((IpFamily.IPV4, resolution.ipv4), (IpFamily.IPV6, resolution.ipv6)):
+        if found is not None and family not in resolution.failed:
+            yield Sample(len(found), (("ip_family", family),))
+
+
+def dns_duration(state: HostState) -> tuple[Sample, ...]:
+    """Seconds of the last lookup."""
+    return () if state.resolution is None else one(state.resolution.duration)
+
+
+def missed_rounds(state: HostState) -> tuple[Sample, ...]:
+    """Rounds that could not be kept, zero from the start."""
+    return one(state.missed)
+
+
+def family_routed(state: FamilyState) -> Iterator[Sample]:
+    """Whether this machine has a route."""
+    if state.routed is not None:
+        yield Sample(state.routed, (("ip_family", state.ip_family),))
+
+
+def build(state: ExporterState) -> tuple[Sample, ...]:
+    """What runs here."""
+    return (Sample(1, (("version", state.version),)),)

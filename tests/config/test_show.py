@@ -1,0 +1,129 @@
+"""The effective configuration as text."""
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.config.fault import ConfigError
+from exporter.config.load import load, parse, targets_for_hosts
+from exporter.config.show import effective_text, show
+from tests.config.test_forms import EXAMPLE
+
+TEXT = """\
+min_gap: 3s
+defaults:
+  interval: 60s
+  labels: {team: mail}
+  ports:
+    587: {auth_before_tls: allowed}
+hosts:
+  - host: mail.example.org
+    ip_families: [ipv4]
+    labels: {site: milan}
+    ports:
+      - port: 587
+        starttls: optional
+"""
+
+SHOWN = """\
+mailprobe:                     # conf.yml
+  nameservers: []              # built in
+  max_sessions: 200            # built in
+  sessions_per_address: 1      # built in
+  min_gap: 3s                  # main file (conf.yml:1)
+  first_round: 60s             # built in
+  certificate_retention: 1d    # built in
+  metrics.capabilities: false  # built in
+
+mail.example.org port 587:                             # conf.yml:12
+  protocol: smtp                                       # built in
+  tls: starttls                                        # built in
+  ip_families: [ipv4]                                  # host (conf.yml:9)
+  expect: open                                         # built in
+  starttls: optional                                   # port entry (conf.yml:13)
+  valid_certificate: true                              # built in
+  auth_before_tls: allowed                             # defaults.ports.587 (conf.yml:6)
+  interval: 60s                                        # defaults (conf.yml:3)
+  timeouts.connect: 5s                                 # built in
+  timeouts.greeting: 30s                               # built in
+  timeouts.reply: 10s                                  # built in
+  timeouts.handshake: 10s                              # built in
+  timeouts.total: 60s                                  # built in
+  ehlo_name: (the machine's own name, or its address)  # built in
+  server_name: (the host)                              # built in
+  ca_file: (the system's roots)                        # built in
+  source_address.ipv4: (the system's choice)           # built in
+  labels.site: milan                                   # host (conf.yml:10)
+  labels.team: mail                                    # defaults (conf.yml:4)
+"""
+
+
+def test_every_setting_is_shown_with_its_origin() -> None:
+    assert show(parse(TEXT, "conf.yml")) == SHOWN
+
+
+def test_every_port_has_its_settings() -> None:
+    found = load(EXAMPLE)
+    assert {(port.host, port.port) for port in found.ports} == {
+        (target.host, target.service.port) for target in found.targets
+    }
+
+
+def test_a_command_line_is_shown_as_one() -> None:
+    text = show(targets_for_hosts(["192.0.2.1"], [465]))
+    assert text.startswith("mailprobe:\n")
+    assert re.search(r"(?m)^192\.0\.2\.1 port 465: +# the command line$", text)
+    assert "starttls" not in text, "a rule that does not apply is not shown"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(EXAMPLE.read_text(), id="example"),
+        pytest.param(TEXT, id="short"),
+        pytest.param("hosts: []", id="nothing"),
+        pytest.param(
+            "defaults: {valid_certificate: true, starttls: forbidden}\n"
+            "hosts: [{host: a, ports: [{port: 26, protocol: smtp, tls: none}, 465]}]",
+            id="rules that do not apply",
+        ),
+        pytest.param(
+            "hosts: [{host: '2001:db8::1', server_name: a.example, source_address: {ipv6: '2001:db8::2'}, "
+            "labels: {a: 'no', b: '12', c: 'ü: #'}, ports: [25]}, {host: b, ports: [25]}, "
+            "{host: '2001:db8::1', ports: [465], labels: {a: 'no', b: '12', c: 'ü: #'}}]",
+            id="texts that YAML would misread",
+        ),
+        pytest.param(
+            "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms}", id="daemon"
+        ),
+    ],
+)
+def test_the_effective_text_yields_the_same_when_it_is_loaded(text: str) -> None:
+    found = parse(text, "conf.yml", EXAMPLE.parent)
+    again = parse(effective_text(found), "effective.yml")
+    assert again.targets == found.targets
+    for name in (
+        "nameservers",
+        "max_sessions",
+        "min_gap",
+        "first_round",
+        "capability_metrics",
+        "certificate_retention",
+    ):
+        assert getattr(again, name) == getattr(found, name)
+
+
+def test_a_path_of_the_effective_text_does_not_depend_on_where_it_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    found = parse("hosts: [{host: a, ca_file: roots.pem, ports: [25]}]", "conf.yml", tmp_path)
+    assert parse(effective_text(found), "effective.yml", "/").targets == found.targets
+
+
+def test_a_configuration_and_its_faults_can_cross_a_process_border() -> None:
+    found = load(EXAMPLE)
+    assert pickle.loads(pickle.dumps(found)) == found
+    with pytest.raises(ConfigError) as caught:
+        parse("hosts: [12]", "conf.yml")
+    assert pickle.loads(pickle.dumps(caught.value)).faults == caught.value.faults

@@ -1,0 +1,79 @@
+"""A store filled by judged results as the daemon does it, and its exposition read back."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.judgement.expectation import judge
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.store import Store
+from exporter.results import ProbeResult
+from exporter.targets import Target
+from tests.judgement.sessions import STARTED
+
+DAY = 86400.0
+Labels = dict[str, str]
+
+
+class Clock:
+    """Moved by hand."""
+
+    def __init__(self, now: float = STARTED) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class World:
+    """Store, exposition and the exporter's own metrics, with a clock that is moved by hand."""
+
+    def __init__(self, *targets: Target, retention: float = DAY, capability_metrics: bool = False) -> None:
+        self.clock = Clock()
+        self.store = Store(self.clock)
+        self.registry = CollectorRegistry()
+        self.own = OwnMetrics(self.registry, "1.2.3")
+        self.exposition = Exposition(self.store, self.registry)
+        self.configure(targets, retention, capability_metrics=capability_metrics)
+
+    def configure(self, targets: Sequence[Target], retention: float = DAY, *, capability_metrics: bool = False) -> None:
+        self.store.configure(targets, certificate_retention=retention, capability_metrics=capability_metrics)
+
+    def deliver(self, *results: ProbeResult, interval: float = 120.0) -> None:
+        """What the daemon does with each result."""
+        for result in results:
+            key = result.target.key
+            judgement = judge(result, self.store.known(key), host_known=self.store.host_known(key.host))
+            self.store.record(result, judgement, interval)
+
+    def text(self) -> str:
+        return self.exposition.render("", "").body.decode()
+
+    def families(self) -> list[Metric]:
+        return list(text_string_to_metric_families(self.text()))
+
+    def samples(self, name: str) -> list[tuple[Labels, float]]:
+        """Every sample of this name: its labels and its value."""
+        return [
+            (sample.labels, sample.value)
+            for family in self.families()
+            for sample in family.samples
+            if sample.name == name
+        ]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The value of the only sample with this name and (among others) these labels; `None`: there is none."""
+        found = [value for own, value in self.samples(name) if labels.items() <= own.items()]
+        assert len(found) <= 1, f"{name} is not unique"
+        return found[0] if found else None
+
+    def names(self, **labels: str) -> set[str]:
+        """The names of all samples that carry (among others) these labels."""
+        return {
+            sample.name
+            for family in self.families()
+            for sample in family.samples
+            if labels.items() <= sample.labels.items()
+        }
