@@ -7,15 +7,16 @@ from exporter.protocols.sieve import SieveDialog
 from exporter.protocols.smtp import SmtpDialog
 from exporter.targets import Protocol, TlsMode
 
+# The protocols in which a client does not introduce itself.
+_NAMELESS: dict[Protocol, type[ImapDialog | Pop3Dialog | SieveDialog]] = {
+    Protocol.IMAP: ImapDialog,
+    Protocol.POP3: Pop3Dialog,
+    Protocol.SIEVE: SieveDialog,
+}
+
 
 def open_dialog(protocol: Protocol, tls: TlsMode, ehlo_name: str) -> Dialog:
     """A new session at its greeting; only SMTP uses `ehlo_name`, and raises ValueError for one that cannot be sent."""
-    match protocol:
-        case Protocol.SMTP:
-            return SmtpDialog(ehlo_name=ehlo_name, tls=tls)
-        case Protocol.IMAP:
-            return ImapDialog(tls=tls)
-        case Protocol.POP3:
-            return Pop3Dialog(tls=tls)
-        case Protocol.SIEVE:
-            return SieveDialog(tls=tls)
+    if protocol is Protocol.SMTP:
+        return SmtpDialog(ehlo_name=ehlo_name, tls=tls)
+    return _NAMELESS[protocol](tls=tls)

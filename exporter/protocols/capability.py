@@ -18,7 +18,7 @@ PASSWORD_MECHANISMS = frozenset({"PLAIN", "LOGIN"})
 def capability(words: Sequence[bytes]) -> Capability:
     """A capability from its name and parameters; there must be a name."""
     name, *parameters = words
-    return Capability(visible(name).upper(), tuple(visible(parameter) for parameter in parameters))
+    return Capability(visible(name.upper()), tuple(visible(parameter) for parameter in parameters))
 
 
 def lists(capabilities: Capabilities, name: str) -> bool:

@@ -35,6 +35,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
 from exporter.protocols.capability import Capabilities, lists
+from exporter.protocols.greeting import speaker
 from exporter.protocols.lines import LimitExceeded, LineBuffer
 from exporter.protocols.transcript import Transcript, visible
 from exporter.results import Findings, Outcome, Phase, TranscriptLine
@@ -181,16 +182,17 @@ class Dialog(ABC):
         return False
 
     def _run(self) -> Script:
-        fault = None
+        # The exceptions themselves are let go: kept, they would hold this frame, and it them.
+        fail, in_step = None, True
         try:
             yield from self._session()
         except LimitExceeded as limit:
-            fault = Fault(Outcome.REPLY_TOO_LONG, f"{limit} instead of {self._awaited}")
-        except Fault as found:
-            fault = found
-        if fault is not None:
-            yield Fail(fault.outcome, fault.detail)
-        if fault is None or fault.in_step:
+            fail, in_step = Fail(Outcome.REPLY_TOO_LONG, f"{limit} instead of {self._awaited}"), False
+        except Fault as fault:
+            fail, in_step = Fail(fault.outcome, fault.detail), fault.in_step
+        if fail is not None:
+            yield fail
+        if in_step:
             yield Enter(Phase.GOODBYE)
             # Exchange closes right after QUIT: whatever happens now says nothing about the service.
             with suppress(Fault, LimitExceeded):
@@ -240,10 +242,9 @@ class Dialog(ABC):
 
     def _command(self, line: str, phase: Phase | None = None) -> Script:
         """Send one command, at the beginning of `phase` where it is given; the next reply belongs to it."""
-        verb = line.partition(" ")[0]
         surplus = [waiting for waiting in self._lines.whole_lines() if not self._comes_unasked(waiting)]
         if surplus:
-            raise Fault(Outcome.PROTOCOL_ERROR, f"the server spoke before {verb} was sent: {quoted(surplus[0])}")
+            raise Fault(Outcome.PROTOCOL_ERROR, f"the server spoke before {line} was sent: {quoted(surplus[0])}")
         if phase is not None:
             yield Enter(phase)
         yield self._say(line)
@@ -267,6 +268,12 @@ class Dialog(ABC):
             yield from self._more()
         self._transcript.add(octets, sent=False, secured=self._secured)
         return octets
+
+    def _nonsense(self, line: bytes, outcome: Outcome) -> Fault:
+        """The fault of a line that this protocol does not know."""
+        language = speaker(line)
+        hint = f", which is {language}" if language else ""
+        return Fault(outcome, f"{quoted(line)} instead of {self._awaited}{hint}")
 
     def _more(self) -> Script:
         if self._lines.closed:

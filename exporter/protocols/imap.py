@@ -1,15 +1,14 @@
 """IMAP without logging in: greeting, CAPABILITY, STARTTLS, CAPABILITY again, LOGOUT (RFC 9051, RFC 3501).
 
-It never sends LOGIN, AUTHENTICATE or anything about a mailbox. Of untagged data it uses CAPABILITY and BYE and passes
-over the rest, literals included: a server may send what it likes before the tagged answer, and a literal read as lines
-could look like that answer.
+It never sends LOGIN, AUTHENTICATE or anything about a mailbox. A list in the greeting saves asking for it, except after
+STARTTLS. Of untagged data it uses CAPABILITY and BYE and passes over the rest, literals included: a server may send
+what it likes before the tagged answer, and a literal read as lines could look like that answer.
 """
 
 from dataclasses import dataclass, replace
 
 from exporter.protocols.capability import Capabilities, capability, lists, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
-from exporter.protocols.greeting import speaker
 from exporter.protocols.lines import literal_size
 from exporter.protocols.transcript import visible
 from exporter.results import Outcome, Phase
@@ -50,8 +49,7 @@ class ImapDialog(Dialog):
         response = _response(rest)
         # RFC 9051 §7.1: a greeting is OK, PREAUTH or BYE, untagged.
         if tag != b"*" or response.word not in (b"OK", b"PREAUTH", b"BYE"):
-            hint = f", which is {language}" if (language := speaker(line)) else ""
-            raise Fault(Outcome.GREETING_INVALID, f"{quoted(line)} instead of {self._awaited}{hint}")
+            raise self._nonsense(line, Outcome.GREETING_INVALID)
         self._findings = replace(self._findings, greeting=visible(response.text))
         if response.word == b"BYE":
             # RFC 5530 §3: a part of the server is down for now.

@@ -46,7 +46,8 @@ class LineBuffer:
     def feed(self, data: bytes) -> None:
         """Keep `data`, as far as the session may still receive."""
         room = SESSION_LIMIT - self._received
-        self._overflowed = self._overflowed or len(data) > room
+        if len(data) > room:
+            self._overflowed = True
         self._buffer += data[:room]
         self._received += min(len(data), room)
 
@@ -56,9 +57,9 @@ class LineBuffer:
         return bytes(self._buffer)
 
     def whole_lines(self) -> list[bytes]:
-        """The complete lines that wait to be read, without their LF; they stay in the buffer."""
-        end = self._buffer.rfind(b"\n")
-        return bytes(self._buffer[:end]).split(b"\n") if end >= 0 else []
+        """The complete lines that wait to be read, without their ends; they stay in the buffer."""
+        *whole, _ = self._buffer.split(b"\n")
+        return [bytes(line).removesuffix(b"\r") for line in whole]
 
     def begin_reply(self) -> None:
         """Count lines and bytes of a reply from here on."""

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from exporter.protocols.capability import Capabilities, capability, lists, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
-from exporter.protocols.greeting import speaker
 from exporter.protocols.transcript import visible
 from exporter.results import Outcome, Phase
 from exporter.targets import TlsMode
@@ -76,13 +75,12 @@ class Pop3Dialog(Dialog):
                 return True, text
             case b"-ERR":
                 return False, text
-        hint = f", which is {language}" if (language := speaker(line)) else ""
-        raise Fault(malformed, f"{quoted(line)} instead of {self._awaited}{hint}")
+        raise self._nonsense(line, malformed)
 
 
 def _split_code(text: bytes) -> tuple[str, bytes]:
     """The response code in brackets (RFC 2449 §8) in upper case, or nothing, and the text behind it."""
     if text.startswith(b"[") and b"]" in text:
         code, _, words = text[1:].partition(b"]")
-        return visible(code).upper(), words.lstrip()
+        return visible(code.upper()), words.lstrip()
     return "", text

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
 from exporter.protocols.dialog import Dialog, Enter, Fault, Reading, Script, quoted
-from exporter.protocols.greeting import speaker
 from exporter.protocols.lines import literal_size
 from exporter.protocols.transcript import visible
 from exporter.results import Capability, Outcome, Phase
@@ -53,7 +52,7 @@ class SieveDialog(Dialog):
         answer = yield from self._answer(malformed=Outcome.GREETING_INVALID)
         self._findings = replace(self._findings, greeting=visible(answer.text))
         if answer.word != b"OK":
-            # RFC 5804 §1.3: TRYLATER is a server that is in trouble for now; what follows a slash need not be understood.
+            # RFC 5804 §1.3: TRYLATER is a server in trouble for now; what follows a slash need not be understood.
             temporary = answer.code.partition("/")[0] == "TRYLATER"
             outcome = Outcome.GREETING_REJECTED_TEMPORARILY if temporary else Outcome.GREETING_REJECTED
             raise Fault(outcome, f"greeted with {answer}", in_step=True)
@@ -91,7 +90,8 @@ class SieveDialog(Dialog):
         self._lines.begin_reply()
         listed: list[Capability] = []
         while True:
-            tokens = yield from self._response(malformed)
+            line = yield from self._line()
+            tokens = yield from self._response(line, malformed)
             if tokens and tokens[0].string and tokens[0].text:
                 # RFC 5804 §1.7: a name and, in one string, its words.
                 words = [word for token in tokens[1:] for word in token.text.split()]
@@ -99,22 +99,21 @@ class SieveDialog(Dialog):
             elif tokens and not tokens[0].string and tokens[0].text.upper() in (b"OK", b"NO", b"BYE"):
                 return _answer(tokens, tuple(listed))
             else:
-                raise Fault(malformed, f"nothing that ManageSieve knows instead of {self._awaited}")
+                raise self._nonsense(line, malformed)
 
-    def _response(self, malformed: Outcome) -> Reading[list[Token]]:
-        """One response: a line, or several that literals hold together."""
+    def _response(self, line: bytes, malformed: Outcome) -> Reading[list[Token]]:
+        """The response that begins with `line`: that line, or several that literals hold together."""
         tokens: list[Token] = []
         while True:
-            line = yield from self._line()
             size = literal_size(line)
             found = _tokens(line if size is None else line[: line.rfind(b"{")])
             if found is None:
-                hint = f", which is {language}" if (language := speaker(line)) else ""
-                raise Fault(malformed, f"{quoted(line)} instead of {self._awaited}{hint}")
+                raise Fault(malformed, f"an open quotation mark in {quoted(line)} instead of {self._awaited}")
             tokens += found
             if size is None:
                 return tokens
             tokens.append(Token((yield from self._octets(size)), string=True))
+            line = yield from self._line()
 
 
 def _tokens(line: bytes) -> list[Token] | None:
@@ -138,6 +137,6 @@ def _answer(tokens: list[Token], listed: Capabilities) -> Answer:
     """The final response of an answer: a word, perhaps a code in parentheses, perhaps a text (RFC 5804 §4)."""
     word, *rest = tokens
     coded = len(rest) > 1 and rest[0] == Token(b"(", string=False) and not rest[1].string
-    code = visible(rest[1].text).upper() if coded else ""
+    code = visible(rest[1].text.upper()) if coded else ""
     text = rest[-1].text if rest and rest[-1].string else b""
     return Answer(word.text.upper(), code, text, listed)

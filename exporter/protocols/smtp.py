@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
-from exporter.protocols.greeting import speaker
 from exporter.protocols.transcript import visible
 from exporter.results import Outcome, Phase
 from exporter.targets import TlsMode
@@ -124,8 +123,7 @@ class SmtpDialog(Dialog):
         while True:
             line = yield from self._line()
             if not _well_formed(line):
-                hint = f", which is {language}" if (language := speaker(line)) else ""
-                raise Fault(malformed, f"{quoted(line)} instead of {self._awaited}{hint}")
+                raise self._nonsense(line, malformed)
             # RFC 5321 §4.2.1: every line of a reply carries the same code.
             if texts and line[:3] != code:
                 raise Fault(malformed, f"{quoted(line)} inside a reply that began with {visible(code)}")
