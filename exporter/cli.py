@@ -37,7 +37,7 @@ EXIT_OK, EXIT_FAILED, EXIT_FAULT = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; `arguments` without the program's name, or else the process' own."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Every command with its flags; `run` of what it parses is the function to call."""
     parser = argparse.ArgumentParser(
         prog="mailprobe", description="Probes mail servers and exposes what it finds to Prometheus."
     )

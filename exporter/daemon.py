@@ -128,6 +128,7 @@ class Daemon:
         stop, hang_up = asyncio.Event(), asyncio.Event()
         with _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}):
             async with listen(application(self), addresses) as urls:
+                _logger.info("listening", extra={"facts": {"address": " ".join(urls)}})
                 announce(urls)
                 async with asyncio.TaskGroup() as group:
                     background = (

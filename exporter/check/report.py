@@ -14,8 +14,11 @@ from rich.text import Text
 from exporter.check.advice import Purpose, advise
 from exporter.check.verdict import Checked, Status, life_left, overall, status
 from exporter.results import Capability, CertificateFacts, Outcome, ProbeResult
+from exporter.targets import TlsMode
 
 _DAY = 86400.0
+
+_SECURITY = {TlsMode.IMPLICIT: "TLS", TlsMode.STARTTLS: "STARTTLS", TlsMode.NONE: "plain"}
 
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "bold red", Status.UNKNOWN: "magenta"}
 
@@ -71,7 +74,7 @@ def _print_target(console: Console, checked: Checked, now: float, *, verbose: bo
     word, style = (found.name, _STYLES[found]) if found is not None else ("closed", "dim")
     heading = Text.assemble(
         (f"  {service.port:<5} ", "bold"),
-        f"{service.protocol} {_security(checked)} {result.address or result.target.ip_family}  ",
+        f"{service.protocol:<5} {_SECURITY[service.tls]:<9} {result.address or result.target.ip_family:<15}  ",
         (word, style),
         f"  {checked.judgement.outcome}",
     )
@@ -83,15 +86,9 @@ def _print_target(console: Console, checked: Checked, now: float, *, verbose: bo
     table.add_column(overflow="fold")
     for name, value in _rows(checked, now):
         table.add_row(name, Text(printable(value)))
-    console.print(Padding(table, (0, 0, 0, 8)))
+    console.print(Padding(table, (0, 0, 0, 8), expand=False))
     if verbose:
         _print_transcript(console, result)
-
-
-def _security(checked: Checked) -> str:
-    return {"implicit": "with TLS from the start,", "starttls": "with STARTTLS,", "none": "without TLS,"}[
-        checked.result.target.service.tls
-    ]
 
 
 def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
@@ -160,7 +157,10 @@ def _print_advice(console: Console, host: str, everything: Sequence[Checked]) ->
     settings = advise(host, everything)
     console.print(Text("\n  For a mail client", style="bold"))
     if not settings:
-        console.print("    Nothing here can be recommended: no port for clients is encrypted with a valid certificate.")
+        text = (
+            "    None of the usual ports is open, encrypted and shows a valid certificate, so none can be recommended."
+        )
+        console.print(Text(text))
     for setting in settings:
         what = "send  " if setting.purpose is Purpose.SENDING else "read  "
         text = f"    {what}{setting.protocol} port {setting.port}, security {setting.security}: {setting.reason}"

@@ -323,7 +323,7 @@ EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
         Kind.GAUGE,
         Scope.EXPORTER,
         unit="seconds",
-        help="Time by which the event loop ran late when it was last measured.",
+        help="Longest time by which the event loop ran late in the last minute.",
         samples=read.of_exporter(lambda state: state.loop_lag),
     ),
     Metric(

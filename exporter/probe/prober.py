@@ -60,10 +60,10 @@ class Prober:
         async with hold(target.host, address):
             record.started = self._wall()
             await Session(self._means, record, address).run()
-            if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
-                await self._ask_for_tls(record, address)
+        if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
+            await self._ask_for_tls(record, hold, address)
 
-    async def _ask_for_tls(self, record: Record, address: str) -> None:
+    async def _ask_for_tls(self, record: Record, hold: Hold, address: str) -> None:
         """Tell a dead service from one that waits for TLS, which a plain session cannot."""
         target = record.target
         now = asyncio.get_running_loop().time()
@@ -72,18 +72,20 @@ class Prober:
             left = target.timeouts.total - record.duration
             if target.service.tls is TlsMode.IMPLICIT or left <= 0:
                 return
-            asked = (now, await self._speaks_tls(record, address, left))
+            asked = (now, await self._speaks_tls(record, hold, address, left))
             self._asked[target.key] = asked
         if asked[1]:
             record.outcome = Outcome.TLS_ON_PLAIN_PORT
             record.detail = "silent until asked for TLS: this port expects TLS from the first byte"
 
-    async def _speaks_tls(self, record: Record, address: str, seconds: float) -> bool:
+    async def _speaks_tls(self, record: Record, hold: Hold, address: str, seconds: float) -> bool:
         target = record.target
         service = Service(target.service.port, target.service.protocol, TlsMode.IMPLICIT)
         timeouts = replace(target.timeouts, total=seconds)
         second = Record(replace(target, service=service, timeouts=timeouts), record.started)
-        await Session(self._means, second, address).run()
+        # A session like any other to the server, so it waits for its turn like any other.
+        async with hold(target.host, address):
+            await Session(self._means, second, address).run()
         return second.tls is not None
 
 
