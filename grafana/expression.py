@@ -1,0 +1,74 @@
+"""The PromQL of the dashboards: selectors by the chosen values, joins of a target's series, the state of a port.
+
+Metric names and labels are those of the exporter's catalogue. Every selector names the job, so that one Prometheus can
+hold several installations.
+"""
+
+# The labels of a target beside those of the scrape: what two of its series have in common.
+TARGET = "job, instance, host, port, ip_family, address"
+
+
+def target(metric: str, *more: str) -> str:
+    """A metric of a target, by the chosen jobs, hosts and ports; `more` are further matchers."""
+    return _selected(metric, 'job=~"$job"', 'host=~"$host"', 'port=~"$port"', *more)
+
+
+def host(metric: str) -> str:
+    """A metric of a host, which has no port."""
+    return _selected(metric, 'job=~"$job"', 'host=~"$host"')
+
+
+def exporter(metric: str) -> str:
+    """A metric of the exporter itself, or of its scrape."""
+    return _selected(metric, 'job=~"$job"')
+
+
+def both(left: str, right: str) -> str:
+    """`left` where the same target has `right` as well."""
+    return f"{left} and on ({TARGET}) {right}"
+
+
+def count_of(expression: str) -> str:
+    """How many series there are; none is 0, since a healthy system must not read 'No data'."""
+    return f"count({expression}) or vector(0)"
+
+
+def with_certificate(expression: str, *labels: str) -> str:
+    """`expression` with labels of the target's certificate."""
+    return f"({expression}) * on ({TARGET}) group_left ({', '.join(labels)}) {target('mailprobe_certificate_info')}"
+
+
+def certificate_days() -> str:
+    """Days until the server's certificate ends; negative afterwards."""
+    return f"({target('mailprobe_certificate_not_after_timestamp_seconds')} - time()) / 86400"
+
+
+def last_greeting() -> str:
+    """Seconds that the last complete greeting of each target took."""
+    return target("mailprobe_phase_duration_seconds", 'phase="greeting"')
+
+
+# The numbers of `port_state`, the worst first, so that the minimum over address families is the one to look at.
+CLOSED, NO_ADDRESS, FAILING, UNEXPECTED, NO_STARTTLS, GOOD, CLOSED_AS_EXPECTED, NOTHING_THERE = range(8)
+
+
+def port_state() -> str:
+    """The state of each target as one of the numbers above; a line counts only where those before had no answer."""
+    success, is_open = target("mailprobe_success"), target("mailprobe_port_open")
+    expected, starttls = target("mailprobe_port_expected_open"), target("mailprobe_starttls_advertised")
+    # A comparison leaves the compared value, 0 or 1: what is added makes it the number of the state.
+    cases = (
+        f"({both(f'{is_open} == 1', f'{expected} == 0')}) + {UNEXPECTED - 1}",
+        f"({both(f'{starttls} == 0', f'{success} == 0')}) + {NO_STARTTLS}",
+        f"({both(f'{success} == 0', f'{is_open} == 1')}) + {FAILING}",
+        f"({success} == 0 unless on ({TARGET}) {is_open}) + {NO_ADDRESS}",
+        f"({success} == 0) + {CLOSED}",
+        f"({both(f'{success} == 1', f'{is_open} == 1')}) + {GOOD - 1}",
+        f"({success} == 1) + {CLOSED_AS_EXPECTED - 1}",
+        f"({is_open} == 0) + {NOTHING_THERE}",
+    )
+    return "\n  or ".join(cases)
+
+
+def _selected(metric: str, *matchers: str) -> str:
+    return f"{metric}{{{', '.join(matchers)}}}"
