@@ -2,12 +2,13 @@
 
 The only place where a process begins. Exit codes: 0 done; 1 the daemon could not go on; 2 a fault in the
 configuration or the command line; `check` has those of monitoring plugins instead (0 OK, 1 WARNING, 2 CRITICAL, 3
-UNKNOWN).
+UNKNOWN, which a faulty command line is as well).
 """
 
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,17 +17,17 @@ from pathlib import Path
 
 from exporter import log
 from exporter.check.command import add_check
+from exporter.check.verdict import Status
 from exporter.config.fault import ConfigError
 from exporter.config.load import load, parse
 from exporter.config.model import Config
 from exporter.config.schema import json_schema
 from exporter.config.show import show
-from exporter.daemon import Daemon, Ready, prepare
+from exporter.daemon import Daemon, prepare
 from exporter.demo.hosts import Demo, DemoUnavailable, demo_servers
 from exporter.demo.resolver import DemoResolver
 from exporter.probe.certificate.trust import TrustStoreError
-from exporter.probe.seams import Resolver
-from exporter.web.address import ListenError
+from exporter.web.address import ListenError, parse_address
 
 VERSION = version("mailprobe-exporter")
 DEFAULT_CONFIG = "/etc/mailprobe/config.yml"
@@ -37,22 +38,37 @@ EXIT_OK, EXIT_FAILED, EXIT_FAULT = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; `arguments` without the program's name, or else the process' own."""
-    options = command_line().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Of a plugin, 1 and 2 are findings: what kept it from finding anything is UNKNOWN.
+    plugin = words[:1] == ["check"]
+    failed, fault, unread = (Status.UNKNOWN,) * 3 if plugin else (EXIT_FAILED, EXIT_FAULT, EXIT_OK)
     try:
-        return run(options)
+        code = _carry_out(words, fault)
+        # Written out here: at its own end the interpreter would complain about a reader that has gone.
+        print(end="", flush=True)
+        return code
     except (ConfigError, TrustStoreError) as error:
         print(error, file=sys.stderr)
-        return EXIT_FAULT
+        return fault
     except (ListenError, DemoUnavailable) as error:
         print(error, file=sys.stderr)
-        return EXIT_FAILED
+        return failed
     except KeyboardInterrupt:
-        return EXIT_FAILED
+        return failed
     except BrokenPipeError:
-        # Whoever read our output has seen enough: `mailprobe config show | head`.
-        sys.stderr.close()
-        return EXIT_OK
+        # Whoever read our output has seen enough: `mailprobe config show | head`. The rest goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return unread
+
+
+def _carry_out(words: Sequence[str], fault: int) -> int:
+    try:
+        options = command_line().parse_args(words)
+    except SystemExit as end:
+        # Help was asked for, or argparse has said what is wrong.
+        return fault if end.code else EXIT_OK
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -86,6 +102,7 @@ def _add_daemon_flags(parser: argparse.ArgumentParser, address: str) -> None:
         "--web.listen-address",
         dest="listen_addresses",
         action="append",
+        type=_listen_address,
         metavar="ADDRESS",
         help=f"where to serve HTTP, as host:port or :port; may be given more than once (default: {address})",
     )
@@ -98,25 +115,27 @@ def _add_daemon_flags(parser: argparse.ArgumentParser, address: str) -> None:
     parser.set_defaults(default_address=address)
 
 
+def _listen_address(text: str) -> str:
+    """`text` itself, if it can be listened at: what is wrong with it is a fault of the command line."""
+    try:
+        parse_address(text)
+    except ListenError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _run(options: argparse.Namespace) -> int:
     def read() -> Config:
         return load(Path(options.config_file))
 
     ready = prepare(read)
     log.configure(options.log_level, options.log_format)
-    asyncio.run(_serve(options, read, ready, None, lambda urls: None))
+    asyncio.run(Daemon(read, ready, version=VERSION).run(_addresses(options), lambda urls: None))
     return EXIT_OK
 
 
-async def _serve(
-    options: argparse.Namespace,
-    read: Callable[[], Config],
-    ready: Ready,
-    resolver: Resolver | None,
-    announce: Callable[[Sequence[str]], None],
-) -> None:
-    addresses = options.listen_addresses or [options.default_address]
-    await Daemon(read, ready, version=VERSION, resolver=resolver).run(addresses, announce)
+def _addresses(options: argparse.Namespace) -> Sequence[str]:
+    return options.listen_addresses or [options.default_address]
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -165,8 +184,8 @@ async def _demonstrate(options: argparse.Namespace) -> None:
         def read() -> Config:
             return parse(demo.config_text, "the demo's configuration")
 
-        ready = prepare(read)
-        await _serve(options, read, ready, DemoResolver(demo.addresses), lambda urls: _introduce(demo, urls))
+        daemon = Daemon(read, prepare(read), version=VERSION, resolver=DemoResolver(demo.addresses))
+        await daemon.run(_addresses(options), lambda urls: _introduce(demo, urls), in_terminal=True)
 
 
 def _introduce(demo: Demo, urls: Sequence[str]) -> None:

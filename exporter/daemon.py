@@ -23,6 +23,7 @@ from exporter.metrics.state import TargetState
 from exporter.metrics.store import Store
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.certificate.trust import TrustStoreError, TrustStores
+from exporter.probe.kernel import stamping
 from exporter.probe.names import machine_name
 from exporter.probe.prober import Prober
 from exporter.probe.resolve import SystemResolver
@@ -32,7 +33,7 @@ from exporter.probe.tls import TlsClient
 from exporter.results import Outcome, ProbeResult
 from exporter.schedule.limits import Limits
 from exporter.schedule.scheduler import Scheduler
-from exporter.targets import IpFamily, Target
+from exporter.targets import IpFamily, Target, TargetKey
 from exporter.web.application import application
 from exporter.web.server import listen
 
@@ -112,7 +113,7 @@ class Daemon:
         self._scheduler = Scheduler(prober, self._deliver, limits=_limits(ready.config), missed=self._store.missed)
         self._lag = LoopLag()
         self._first_round_over = False
-        self._without_route: set[IpFamily] = set()
+        self._without_route: dict[IpFamily, set[TargetKey]] = {family: set() for family in IpFamily}
         self._own.observe(
             targets=lambda: len(self._config.targets),
             in_flight=lambda: self._scheduler.in_flight,
@@ -122,11 +123,17 @@ class Daemon:
         )
         self._apply(ready)
 
-    async def run(self, addresses: Sequence[str], announce: Callable[[Sequence[str]], None]) -> None:
-        """Listen on `addresses` and probe until SIGTERM or SIGINT; `announce` is told the URLs. Raises ListenError."""
+    async def run(
+        self, addresses: Sequence[str], announce: Callable[[Sequence[str]], None], *, in_terminal: bool = False
+    ) -> None:
+        """Listen on `addresses` and probe until SIGTERM or SIGINT; `announce` is told the URLs. Raises ListenError.
+
+        `in_terminal`: a SIGHUP says that the terminal is gone, which ends the daemon instead of reloading it.
+        """
         loop = asyncio.get_running_loop()
         stop, hang_up = asyncio.Event(), asyncio.Event()
-        with _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}):
+        on_hang_up = stop if in_terminal else hang_up
+        with stamping(), _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: on_hang_up}):
             async with listen(application(self), addresses) as urls:
                 _logger.info("listening", extra={"facts": {"address": " ".join(urls)}})
                 announce(urls)
@@ -152,9 +159,8 @@ class Daemon:
         return self._store.states()
 
     def ready(self) -> tuple[int, int]:
+        self._note_first_round()
         done, of = self._scheduler.first_round_progress
-        # What a reload brought in later does not make a service unready that was ready.
-        self._first_round_over = self._first_round_over or done == of
         return (of, of) if self._first_round_over else (done, of)
 
     def config_text(self) -> str:
@@ -169,6 +175,8 @@ class Daemon:
                 self._own.reload(False, time.time())
                 _logger.error("the configuration was not reloaded, the one before stays in force: %s", error)
                 return str(error)
+            # Before there are new targets, which have not been probed.
+            self._note_first_round()
             self._apply(ready)
             _logger.info("configuration reloaded", extra={"facts": {"targets": len(ready.config.targets)}})
             return None
@@ -183,7 +191,15 @@ class Daemon:
             capability_metrics=config.capability_metrics,
         )
         self._scheduler.configure(config.targets, _limits(config))
+        configured = {target.key for target in config.targets}
+        for without in self._without_route.values():
+            without &= configured
         self._own.reload(True, time.time())
+
+    def _note_first_round(self) -> None:
+        # Kept: what a reload brings in later does not make a service unready that was ready.
+        done, of = self._scheduler.first_round_progress
+        self._first_round_over = self._first_round_over or done == of
 
     async def _reload_on(self, hang_up: asyncio.Event) -> None:
         while True:
@@ -197,22 +213,26 @@ class Daemon:
         judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
         self._store.record(result, judgement, interval)
         self._note_route(result)
+        _log_dialog(result)
         if before is not None and judgement.exists and _differs(before.judgement, judgement):
             _log_change(target, before.judgement, judgement)
         return judgement.outcome, judgement.success
 
     def _note_route(self, result: ProbeResult) -> None:
+        """Warn once of a family without a route, and again only after every target of it had one."""
         family = result.target.ip_family
+        without = self._without_route[family]
         if result.outcome is not Outcome.NO_ROUTE:
             if result.port_open is not None:
-                self._without_route.discard(family)
-        elif family not in self._without_route:
-            self._without_route.add(family)
+                without.discard(result.target.key)
+            return
+        if not without:
             _logger.warning(
-                "this machine has no route for %s: its targets are left out",
+                "this machine has no route for %s: targets without one are left out",
                 family,
-                extra={"facts": {"detail": result.detail}},
+                extra={"facts": {"host": result.target.host, "detail": result.detail}},
             )
+        without.add(result.target.key)
 
 
 def _limits(config: Config) -> Limits:
@@ -222,6 +242,16 @@ def _limits(config: Config) -> Limits:
         min_gap=config.min_gap,
         first_round=config.first_round,
     )
+
+
+def _log_dialog(result: ProbeResult) -> None:
+    """Every line of the session, for who asked for that much; control characters were made visible by the dialog."""
+    if not _logger.isEnabledFor(logging.DEBUG):
+        return
+    target = result.target
+    for line in result.transcript:
+        facts = {"host": target.host, "port": target.service.port, "ip_family": target.ip_family, "tls": line.secured}
+        _logger.debug("%s %s", "sent" if line.sent else "received", line.text, extra={"facts": facts})
 
 
 def _differs(before: Judgement | None, after: Judgement) -> bool:

@@ -42,6 +42,7 @@ class Outcome(StrEnum):
     DNS_ERROR = "dns_error"
     DNS_NO_ADDRESS = "dns_no_address"
     NO_ROUTE = "no_route"
+    LOCAL_ERROR = "local_error"
     CONNECT_REFUSED = "connect_refused"
     CONNECT_TIMEOUT = "connect_timeout"
     NETWORK_UNREACHABLE = "network_unreachable"
@@ -78,9 +79,9 @@ class LatencyClock(StrEnum):
 class Resolution:
     """What DNS (or the hosts file) said about a host, for both families at once.
 
-    A family that was not asked for has `None`; one without addresses an empty tuple. `outcome` is `OK` as soon as one
-    address of any family is known, else one of the three `DNS_…` outcomes. `failed` names the families whose own lookup
-    failed: of them it is not known whether they have addresses.
+    A family that was not asked for has `None`; one without addresses an empty tuple. `outcome` is `OK` as soon as
+    one address of any family is known, else one of the three `DNS_…` outcomes or `LOCAL_ERROR`. `failed` names the
+    families whose own lookup failed: of them it is not known whether they have addresses.
     """
 
     outcome: Outcome

@@ -146,5 +146,5 @@ class Target:
 
     @property
     def reference_name(self) -> str:
-        """The name (or IP literal) that the certificate must be issued to (RFC 9525 §2: the reference identifier)."""
+        """The name (or IP literal) that the certificate must be issued to (RFC 9525 §6.1: the reference identifier)."""
         return self.server_name if self.server_name is not None else self.host

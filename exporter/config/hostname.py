@@ -6,6 +6,8 @@ as they are written and measured in the form that DNS carries.
 
 import re
 
+import idna
+
 from exporter.config import address
 from exporter.config.fault import quoted
 from exporter.config.kind import text
@@ -34,8 +36,9 @@ def encoded(name: str) -> str | None:
 def _encoded_label(label: str) -> str | None:
     if not label.isascii():
         try:
-            label = label.encode("idna").decode("ascii")
-        except UnicodeError:
+            # RFC 5891, not the forerunner that Python has built in: it would make ß another domain's ss.
+            label = idna.encode(label, uts46=True).decode("ascii")
+        except idna.IDNAError:
             return None
     return label if _LABEL.fullmatch(label) else None
 

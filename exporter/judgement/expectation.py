@@ -4,8 +4,9 @@ Pure: a result goes in, a judgement comes out; no clock, no memory. It does not 
 catalogue of `metrics`) and does not compare one port with another.
 
 Three rules come before all others. A port that should be closed and let us in is an unexpected open port, whatever
-its session was like. A fault of this program says nothing about the server, so nothing is claimed: success is unknown.
-And a family that has no address, or no way out of this machine, has no target, and so neither succeeds nor fails.
+its session was like. A fault of this program or of its machine says nothing about the server, so nothing is claimed:
+success is unknown. And a family that has no address, or no way out of this machine, has no target, and so neither
+succeeds nor fails.
 """
 
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def _verdict(
     state = result.target.expectation.state
     if state is PortState.CLOSED and result.port_open is True:
         return Outcome.UNEXPECTED_OPEN, False, _joined("the port should be closed and is open", result.detail)
-    if result.outcome in (Outcome.INTERNAL_ERROR, Outcome.NO_ROUTE):
+    if result.outcome in (Outcome.INTERNAL_ERROR, Outcome.LOCAL_ERROR, Outcome.NO_ROUTE):
         return result.outcome, None, result.detail
     if state is PortState.CLOSED and result.port_open is False:
         return Outcome.CLOSED_AS_EXPECTED, True, result.detail

@@ -91,7 +91,7 @@ def tls_established(result: ProbeResult) -> bool | None:
     """1 inside TLS; 0 where it was asked for in vain or not offered; unknown where the session ended before."""
     if result.tls is not None:
         return True
-    if result.target.service.tls is TlsMode.NONE or result.outcome is Outcome.INTERNAL_ERROR:
+    if result.target.service.tls is TlsMode.NONE or result.outcome in (Outcome.INTERNAL_ERROR, Outcome.LOCAL_ERROR):
         return None
     tried = result.phase in (Phase.STARTTLS, Phase.TLS)
     return False if tried or result.findings.starttls_advertised is False else None

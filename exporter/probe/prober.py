@@ -1,8 +1,8 @@
 """One target, one connection, one result: resolve, wait for a place, hold the session, and say how it went.
 
-Nothing is raised for what a server or a network did; an exception of our own becomes the outcome `internal_error`
-and is logged with its traceback. A second connection is made in one case only, and at most once a day for a target:
-a port that should speak first and is silent is asked whether it waits for TLS.
+Nothing is raised for what a server or a network did; an exception of our own becomes the outcome `internal_error` and
+is logged with its traceback. A second connection is made in one case only, and at most once a day for a target: a port
+that should speak first and is silent is asked whether it waits for TLS.
 """
 
 import asyncio
@@ -53,15 +53,17 @@ class Prober:
         record.duration = resolution.duration
         addresses = resolution.addresses(target.ip_family)
         if not addresses:
-            record.fail(_dns_failure(resolution, target), resolution.detail)
+            record.fail(_lookup_failure(resolution, target), resolution.detail)
             return
         record.took(Phase.RESOLVE, resolution.duration)
         address = target.address or addresses[0]
         async with hold(target.host, address):
             record.started = self._wall()
-            await Session(self._means, record, address).run()
+            await Session(self._means, record, address, _left(record)).run()
         if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
             await self._ask_for_tls(record, hold, address)
+        else:
+            self._asked.pop(target.key, None)
 
     async def _ask_for_tls(self, record: Record, hold: Hold, address: str) -> None:
         """Tell a dead service from one that waits for TLS, which a plain session cannot."""
@@ -69,27 +71,32 @@ class Prober:
         now = asyncio.get_running_loop().time()
         asked = self._asked.get(target.key)
         if asked is None or now - asked[0] >= _ASK_FOR_TLS_SECONDS:
-            left = target.timeouts.total - record.duration
-            if target.service.tls is TlsMode.IMPLICIT or left <= 0:
+            if target.service.tls is TlsMode.IMPLICIT or _left(record) <= 0:
                 return
-            asked = (now, await self._speaks_tls(record, hold, address, left))
+            asked = (now, await self._speaks_tls(record, hold, address))
             self._asked[target.key] = asked
         if asked[1]:
             record.outcome = Outcome.TLS_ON_PLAIN_PORT
             record.detail = "silent until asked for TLS: this port expects TLS from the first byte"
 
-    async def _speaks_tls(self, record: Record, hold: Hold, address: str, seconds: float) -> bool:
+    async def _speaks_tls(self, record: Record, hold: Hold, address: str) -> bool:
         target = record.target
         service = Service(target.service.port, target.service.protocol, TlsMode.IMPLICIT)
-        timeouts = replace(target.timeouts, total=seconds)
-        second = Record(replace(target, service=service, timeouts=timeouts), record.started)
+        second = Record(replace(target, service=service), record.started)
         # A session like any other to the server, so it waits for its turn like any other.
         async with hold(target.host, address):
-            await Session(self._means, second, address).run()
+            await Session(self._means, second, address, _left(record)).run()
         return second.tls is not None
 
 
-def _dns_failure(resolution: Resolution, target: Target) -> Outcome:
+def _left(record: Record) -> float:
+    """Seconds of the total limit that are not used up yet."""
+    return record.target.timeouts.total - record.duration
+
+
+def _lookup_failure(resolution: Resolution, target: Target) -> Outcome:
+    if resolution.outcome is Outcome.LOCAL_ERROR:
+        return Outcome.LOCAL_ERROR
     if target.ip_family in resolution.failed:
         return Outcome.DNS_ERROR
     if resolution.outcome is Outcome.OK:

@@ -8,7 +8,6 @@ answer is authentic is not asked here.
 
 import asyncio
 import io
-import ipaddress
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import dns.rdatatype
 import dns.resolver
 
 from exporter.probe.certificate.names import ascii_name, ip_literal
+from exporter.probe.transport import LOCAL_ERRORS
 from exporter.results import Outcome, Resolution
 from exporter.targets import IpFamily
 
@@ -65,11 +65,14 @@ class SystemFile:
             if stamp == self._stamp:
                 return False
             self._text = self._path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             stamp = (0, 0, 0)
             if stamp == self._stamp:
                 return False
             self._text = ""
+        except OSError:
+            # This machine is out of something; the file is as it was.
+            return False
         self._stamp = stamp
         return True
 
@@ -129,6 +132,8 @@ class SystemResolver:
         self._port = port
         self._lifetime = lifetime
         self._resolver: dns.asyncresolver.Resolver | None = None
+        # Counts changes of the name servers: an answer that an old one gives late is not kept.
+        self._generation = 0
         self._cache: dict[tuple[str, IpFamily], _Answer] = {}
         self._locks: dict[tuple[str, IpFamily], asyncio.Lock] = {}
 
@@ -137,6 +142,7 @@ class SystemResolver:
         if tuple(nameservers) != self._nameservers:
             self._nameservers = tuple(nameservers)
             self._resolver = None
+            self._generation += 1
             self._cache.clear()
 
     async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
@@ -145,7 +151,9 @@ class SystemResolver:
         literal = ip_literal(host)
         if literal is not None:
             own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
-            answers = {family: _literal(host if family is own else None) for family in families}
+            # One spelling for one address, whoever wrote it; a zone is no part of what has spellings.
+            spelling = "%".join((str(literal), *host.split("%")[1:]))
+            answers = {family: _literal(spelling if family is own else None) for family in families}
         else:
             answers = await self._look_up(ascii_name(host), families)
         return _resolution(answers, self._clock() - started)
@@ -154,7 +162,7 @@ class SystemResolver:
         listed = self._hosts.addresses(name)
         if listed:
             # As `hosts: files dns` in nsswitch.conf does: a name that is listed is not asked about in DNS.
-            return {family: _listed(listed, family) for family in families}
+            return {family: _listed(name, listed, family) for family in families}
         async with asyncio.TaskGroup() as group:
             tasks = {family: group.create_task(self._ask_once(name, family)) for family in families}
         return {family: task.result() for family, task in tasks.items()}
@@ -166,7 +174,10 @@ class SystemResolver:
             kept = self._cache.get(key)
             if kept is not None and self._clock() < kept.expires:
                 return kept
+            generation = self._generation
             answer = await self._ask(name, family)
+            if generation != self._generation:
+                return answer
             if len(self._cache) >= self.CAPACITY:
                 self._forget_expired()
             self._cache[key] = answer
@@ -188,13 +199,19 @@ class SystemResolver:
         except dns.resolver.LifetimeTimeout:
             return self._failure(Outcome.DNS_ERROR, f"{name}: no name server answered within {self._lifetime:g} s")
         except dns.resolver.NoNameservers as error:
-            return self._failure(Outcome.DNS_ERROR, f"{name}: {_short(error)}")
+            local = next((cause for _, _, _, cause, _ in error.kwargs["errors"] if _is_local(cause)), None)
+            outcome = Outcome.DNS_ERROR if local is None else Outcome.LOCAL_ERROR
+            return self._failure(outcome, f"{name}: {_short(local or error)}")
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            return self._failure(Outcome.DNS_ERROR, f"{name}: {_short(error)}")
+            return self._failure(
+                Outcome.LOCAL_ERROR if _is_local(error) else Outcome.DNS_ERROR, f"{name}: {_short(error)}"
+            )
         if answer.rrset is None:
             return self._failure(Outcome.DNS_NO_ADDRESS, f"{name} has no {record.name} record")
         ttl = min(max(float(answer.chaining_result.minimum_ttl), _MIN_TTL), _MAX_TTL)
-        addresses = _in_order(str(record.address) for record in answer)
+        addresses = _usable(str(record.address) for record in answer)
+        if not addresses:
+            return self._failure(Outcome.DNS_NO_ADDRESS, f"{name} has only an address that is none")
         return _Answer(Outcome.OK, addresses, self._clock() + ttl)
 
     def _failure(self, outcome: Outcome, detail: str) -> _Answer:
@@ -222,22 +239,27 @@ def _literal(address: str | None) -> _Answer:
     return _Answer(Outcome.OK, (address,), math.inf)
 
 
-def _listed(addresses: tuple[str, ...], family: IpFamily) -> _Answer:
+def _listed(name: str, addresses: tuple[str, ...], family: IpFamily) -> _Answer:
     version = 4 if family is IpFamily.IPV4 else 6
-    own = tuple(address for address in addresses if (literal := ip_literal(address)) and literal.version == version)
-    return _Answer(Outcome.OK if own else Outcome.DNS_NO_ADDRESS, own, math.inf, "" if own else "not in the hosts file")
+    own = _usable(address for address in addresses if (literal := ip_literal(address)) and literal.version == version)
+    if own:
+        return _Answer(Outcome.OK, own, math.inf)
+    return _Answer(Outcome.DNS_NO_ADDRESS, (), math.inf, f"{name} has no {family} address in the hosts file")
 
 
-def _in_order(addresses: Iterable[str]) -> tuple[str, ...]:
+def _usable(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Without the unspecified address, by which blocking name servers say 'nowhere' and which would lead back to us."""
+    found = {address: ip_literal(address) for address in addresses}
+    wanted = [(int(literal), address) for address, literal in found.items() if literal and not literal.is_unspecified]
     # Name servers rotate their answers; a stable order keeps a target on one address.
-    return tuple(sorted(addresses, key=lambda address: int(ipaddress.ip_address(address))))
+    return tuple(address for _, address in sorted(wanted))
 
 
 def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution:
     ipv4, ipv6 = answers.get(IpFamily.IPV4), answers.get(IpFamily.IPV6)
     outcomes = {answer.outcome for answer in answers.values()}
     # The most hopeful of what was seen: one address is enough, and an error may hide some.
-    for outcome in (Outcome.OK, Outcome.DNS_ERROR, Outcome.DNS_NO_ADDRESS, Outcome.DNS_NXDOMAIN):
+    for outcome in (Outcome.OK, Outcome.LOCAL_ERROR, Outcome.DNS_ERROR, Outcome.DNS_NO_ADDRESS, Outcome.DNS_NXDOMAIN):
         if outcome in outcomes:
             break
     return Resolution(
@@ -246,8 +268,15 @@ def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution
         ipv6=ipv6.addresses if ipv6 is not None else None,
         duration=duration,
         detail="; ".join(dict.fromkeys(answer.detail for answer in answers.values() if answer.detail)),
-        failed=tuple(family for family, answer in answers.items() if answer.outcome is Outcome.DNS_ERROR),
+        failed=tuple(
+            family for family, answer in answers.items() if answer.outcome in (Outcome.DNS_ERROR, Outcome.LOCAL_ERROR)
+        ),
     )
+
+
+def _is_local(error: object) -> bool:
+    """Whether this machine, not a name server, stood in the way."""
+    return isinstance(error, OSError) and error.errno in LOCAL_ERRORS
 
 
 def _short(error: Exception) -> str:

@@ -20,7 +20,7 @@ class Resolver(Protocol):
 class Hold(Protocol):
     """Holds a place for one session at `host` and `address` for as long as the context is open."""
 
-    def __call__(self, host: str, address: str) -> AbstractAsyncContextManager[None]:
+    def __call__(self, host: str, address: str) -> AbstractAsyncContextManager[object]:
         """Enter when it is this session's turn; the probe starts its clocks only then."""
 
 

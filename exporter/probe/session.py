@@ -9,17 +9,23 @@ import asyncio
 from dataclasses import dataclass
 
 from exporter.probe.certificate.judge import CertificateJudge
+from exporter.probe.certificate.names import ascii_name
 from exporter.probe.names import address_literal, tls_server_name
+from exporter.probe.readiness import DeadlineExceeded
 from exporter.probe.record import Record
 from exporter.probe.tls import NotTls, TlsClient, TlsError, TlsSession
-from exporter.probe.transport import DeadlineExceeded, TransportError, connect
+from exporter.probe.transport import TransportError, connect
 from exporter.protocols import open_dialog
 from exporter.protocols.dialog import Dialog, Enter, Fail, Finished, NeedData, Send, StartTls
+from exporter.protocols.transcript import visible
 from exporter.results import Outcome, Phase
 from exporter.targets import Timeouts, TlsMode
 
 # The answer to QUIT or LOGOUT is waited for so that the server's log shows an orderly end; two seconds are a courtesy.
 _GOODBYE_SECONDS = 2.0
+
+# Enough of what is no TLS to recognise it.
+_QUOTED_BYTES = 64
 
 _TIMEOUTS = {
     Phase.CONNECT: Outcome.CONNECT_TIMEOUT,
@@ -27,6 +33,9 @@ _TIMEOUTS = {
     Phase.GREETING: Outcome.GREETING_TIMEOUT,
     Phase.TLS: Outcome.TLS_TIMEOUT,
 }
+
+# After these nothing is known about the port: it was not tried, or not to the end.
+_NOT_TRIED = frozenset({Outcome.NO_ROUTE, Outcome.LOCAL_ERROR, Outcome.TOTAL_TIMEOUT})
 
 
 class _Ended(Exception):
@@ -45,14 +54,15 @@ class Means:
 class Session:
     """One connection to `address` for the target of `record`, into which everything seen is written."""
 
-    def __init__(self, means: Means, record: Record, address: str) -> None:
+    def __init__(self, means: Means, record: Record, address: str, seconds: float) -> None:
+        """`seconds`: how long all of it may take."""
         self._means = means
         self._record = record
         self._target = record.target
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
-        self._end = self._started + self._target.timeouts.total
+        self._end = self._started + seconds
         self._tls: TlsSession | None = None
         # Of the current phase: when it began, until when it may last, and when its last bytes arrived.
         self._began = self._deadline = self._arrived = self._started
@@ -86,9 +96,7 @@ class Session:
 
     def _not_connected(self, outcome: Outcome, detail: str) -> None:
         record = self._record
-        # Without a route nothing was tried, so nothing is known about the port; and a reset, unlike a refusal, can only
-        # follow an answer that opened the connection (RFC 9293 §3.10.7.3).
-        record.port_open = None if outcome is Outcome.NO_ROUTE else outcome is Outcome.CONNECTION_RESET
+        record.port_open = None if outcome in _NOT_TRIED else False
         record.fail(outcome, detail)
         record.duration += self._loop.time() - self._started
 
@@ -112,6 +120,9 @@ class Session:
         except DeadlineExceeded:
             self._record.fail(self._timeout(), self._timeout_detail())
         finally:
+            if self._tls is not None:
+                # RFC 8446 §6.1: whoever ends a session says so, however it went; nobody waits for an answer.
+                self._connection.send_now(self._tls.close())
             self._record.findings = self._dialog.findings()
             self._record.transcript = self._dialog.transcript
 
@@ -134,7 +145,6 @@ class Session:
                 case Finished():
                     if self._record.failed_in is not self._record.phase:
                         self._complete()
-                    await self._close_tls()
                     return
 
     def _limit(self, phase: Phase) -> None:
@@ -153,9 +163,11 @@ class Session:
         self._limit(Phase.GREETING_FIRST_BYTE)
         self._began = began
         if self._tls is not None:
-            self._hand_over(self._tls.decrypt())
+            self._take(self._tls)
 
     async def _read(self) -> None:
+        if self._tls is not None and self._tls.failed:
+            self._take(self._tls)
         segment = await self._connection.receive(self._deadline)
         self._arrived = segment.arrived
         if not segment.data:
@@ -163,10 +175,14 @@ class Session:
         elif self._tls is None:
             self._hand_over(segment.data)
         else:
-            self._hand_over(self._tls.decrypt(segment.data))
+            self._take(self._tls, segment.data)
             await self._flush()
-            if self._tls.closed_by_server:
-                self._dialog.receive_eof()
+
+    def _take(self, tls: TlsSession, data: bytes = b"") -> None:
+        """Decrypt and hand over; the server's close alert is the end of what it says."""
+        self._hand_over(tls.decrypt(data))
+        if tls.closed_by_server:
+            self._dialog.receive_eof()
 
     def _hand_over(self, data: bytes) -> None:
         if not data:
@@ -216,7 +232,7 @@ class Session:
         self._examine(session)
         if self._target.service.tls is not TlsMode.IMPLICIT:
             self._dialog.tls_established()
-            self._hand_over(session.decrypt())
+            self._take(session)
 
     async def _advance(self, session: TlsSession, data: bytes) -> bool:
         try:
@@ -228,7 +244,7 @@ class Session:
         except NotTls:
             implicit = self._target.service.tls is TlsMode.IMPLICIT
             outcome = Outcome.PLAIN_ON_TLS_PORT if implicit else Outcome.STARTTLS_PLAINTEXT_INJECTED
-            self._record.fail(outcome, f"no TLS, but {_visible(data)}")
+            self._record.fail(outcome, f"no TLS, but {visible(data, _QUOTED_BYTES)}")
             raise _Ended from None
 
     def _examine(self, session: TlsSession) -> None:
@@ -245,10 +261,6 @@ class Session:
         refused = self._tls is None or not self._tls.decrypted_anything
         return Outcome.TLS_HANDSHAKE_FAILED if refused else Outcome.PROTOCOL_ERROR, str(error)
 
-    async def _close_tls(self) -> None:
-        if self._tls is not None:
-            await self._connection.send(self._tls.close(), self._deadline)
-
     def _timeout(self) -> Outcome:
         if self._loop.time() >= self._end:
             return Outcome.TOTAL_TIMEOUT
@@ -257,14 +269,14 @@ class Session:
     def _timeout_detail(self) -> str:
         if self._loop.time() >= self._end:
             return f"not over after {self._target.timeouts.total:g} s"
-        return f"nothing for {_seconds(self._target.timeouts, self._record.phase):g} s"
+        return f"not complete within {_seconds(self._target.timeouts, self._record.phase):g} s"
 
     def _ehlo_name(self) -> str:
         if self._target.ehlo_name is not None:
             return self._target.ehlo_name
         own = self._means.machine_name
         # RFC 5321 §4.1.4: the name must be ours; servers refuse a client that comes with their own.
-        if own is not None and own != self._target.host.lower():
+        if own is not None and own != ascii_name(self._target.host):
             return own
         return address_literal(self._connection.local_address)
 
@@ -281,7 +293,3 @@ def _seconds(timeouts: Timeouts, phase: Phase) -> float:
             return _GOODBYE_SECONDS
         case _:
             return timeouts.reply
-
-
-def _visible(data: bytes) -> str:
-    return repr(data[:64])[1:]

@@ -38,7 +38,9 @@ class TlsClient:
         self._context.set_min_proto_version(SSL.TLS1_VERSION)
         # Anonymous ciphers are left out: with one of them there would be no certificate to look at.
         self._context.set_cipher_list(b"ALL:!aNULL:!eNULL:@SECLEVEL=0")
-        self._context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+        # A renegotiation that the server asks for is refused with a warning: it would cost a second handshake, and
+        # nothing new is learnt in it.
+        self._context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
 
     def session(self, server_name: str | None) -> "TlsSession":
         """A session that has not begun; `server_name` in ASCII is sent to the server, `None` sends none."""
@@ -56,6 +58,7 @@ class TlsSession:
         self._connection.set_connect_state()
         self._head = b""
         self._decrypted = False
+        self._error: TlsError | None = None
 
     def outgoing(self) -> bytes:
         """The ciphertext that waits to be sent; empty where there is none."""
@@ -80,7 +83,13 @@ class TlsSession:
         return True
 
     def decrypt(self, data: bytes = b"") -> bytes:
-        """The plaintext in `data` and in what arrived before it; raises TlsError for a bad record and for an alert."""
+        """The plaintext in `data` and in what arrived before it.
+
+        Raises TlsError for a bad record and for an alert; what was said before it is handed out first, and the error
+        comes at the next call.
+        """
+        if self._error is not None:
+            raise self._error
         if data:
             self._connection.bio_write(data)
         parts = []
@@ -91,10 +100,10 @@ class TlsSession:
             except (SSL.WantReadError, SSL.ZeroReturnError):
                 return b"".join(parts)
             except SSL.Error as error:
-                if parts:
-                    # What was said before the alert counts; the end of the stream follows it.
-                    return b"".join(parts)
-                raise TlsError(_reason(error)) from error
+                self._error = TlsError(_reason(error))
+                if not parts:
+                    raise self._error from error
+                return b"".join(parts)
 
     def encrypt(self, data: bytes) -> None:
         """Queue `data` for `outgoing`; raises TlsError."""
@@ -110,6 +119,11 @@ class TlsSession:
         except SSL.Error:
             return b""
         return self.outgoing()
+
+    @property
+    def failed(self) -> bool:
+        """The next `decrypt` raises."""
+        return self._error is not None
 
     @property
     def decrypted_anything(self) -> bool:
@@ -145,4 +159,5 @@ class TlsSession:
 def _reason(error: SSL.Error) -> str:
     """OpenSSL's own words, innermost first: `sslv3 alert handshake failure`."""
     reasons = [str(entry[-1]) for entry in error.args[0]] if error.args and isinstance(error.args[0], list) else []
-    return "; ".join(reason for reason in reasons if reason) or str(error) or type(error).__name__
+    # Where the fault was met while good data was still being read, OpenSSL keeps no reason.
+    return "; ".join(reason for reason in reasons if reason) or "a record that cannot be read"

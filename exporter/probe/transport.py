@@ -1,8 +1,8 @@
 """One TCP connection on a non-blocking socket of the asyncio loop, with the kernel's clock where Linux gives it.
 
 Not asyncio's streams: their TLS buffers cost 300 KiB a connection, they hide when a segment arrived, and they blur
-what came before and after a handshake. Latencies come from `SO_TIMESTAMPNS` and `TCP_INFO`, so that a busy loop
-does not lengthen a server's greeting; elsewhere from the loop's clock.
+what came before and after a handshake. Latencies come from the kernel, so that a busy loop does not lengthen a
+server's greeting; elsewhere from the loop's clock.
 
 It knows nothing of protocols or TLS, makes one attempt to one address and never retries.
 """
@@ -11,29 +11,21 @@ import asyncio
 import errno
 import os
 import socket
-import struct
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from exporter.probe.kernel import Stamps, acknowledge_at_once, ask_for_stamps, handshake_round_trip
+from exporter.probe.readiness import DeadlineExceeded, Readiness
 from exporter.results import LatencyClock, Outcome
-
-# Linux <asm-generic/socket.h>; Python's socket module names only the option for datagrams on some platforms.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@ll")
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
-
-# Linux <linux/tcp.h>, struct tcp_info: tcpi_rtt in microseconds at byte 68, tcpi_total_retrans at byte 100.
-_TCP_INFO_BYTES = 104
-_TCP_INFO_RTT = 68
-_TCP_INFO_RETRANSMITS = 100
 
 # Larger than any reply a dialog accepts in one read, and four TLS records.
 _READ_BYTES = 65536
 
-# What the kernel answers at once, without a packet, when no route or no local address fits the family.
-_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+# What the kernel answers at once, without a packet, when this machine has no way into the address family.
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.ENETDOWN})
+
+# This machine has run out of something; none of it is the server's doing.
+LOCAL_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EADDRNOTAVAIL})
 
 _OUTCOMES = {
     errno.ECONNREFUSED: Outcome.CONNECT_REFUSED,
@@ -58,10 +50,6 @@ class TransportError(Exception):
         self.detail = detail
 
 
-class DeadlineExceeded(Exception):
-    """The deadline that was handed in has passed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Segment:
     """What one read returned: `data` is empty at the end of the stream, `arrived` is on the loop's clock."""
@@ -71,20 +59,29 @@ class Segment:
 
 
 def _failure(number: int, doing: str) -> TransportError:
-    outcome = _OUTCOMES.get(number, Outcome.NETWORK_UNREACHABLE)
+    outcome = Outcome.LOCAL_ERROR if number in LOCAL_ERRORS else _OUTCOMES.get(number, Outcome.NETWORK_UNREACHABLE)
     return TransportError(outcome, f"{doing}: {os.strerror(number)}")
 
 
 class Connection:
     """An established connection. Close it with `close`, which never blocks."""
 
-    def __init__(self, sock: socket.socket, started: float, established: float, clock: LatencyClock) -> None:
+    def __init__(
+        self, sock: socket.socket, readiness: Readiness, started: float, broken: TransportError | None
+    ) -> None:
         self._sock = sock
+        self._readiness = readiness
         self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
+        self._stamps = Stamps(sock, now)
+        # A failure that was met while what the server had said before it is still to be read.
+        self._broken = broken
         self.started = started
-        self.established = established
+        round_trip = handshake_round_trip(sock)
+        told = round_trip is not None and started + round_trip <= now
         # KERNEL only as long as every figure so far came from it.
-        self.clock = clock
+        self.clock = LatencyClock.KERNEL if told else LatencyClock.LOOP
+        self.established = started + round_trip if told and round_trip is not None else now
 
     @property
     def local_address(self) -> str:
@@ -93,79 +90,102 @@ class Connection:
         return address.partition("%")[0]
 
     async def send(self, data: bytes, deadline: float) -> None:
-        """Write all of `data`; TransportError or DeadlineExceeded otherwise."""
+        """Write all of `data`; TransportError or DeadlineExceeded otherwise.
+
+        A connection that the server has torn down is told by the next `receive` that finds nothing more to read: what
+        the server said before it hung up, an alert or a refusal, is the better reason.
+        """
         view = memoryview(data)
-        while view:
+        while view and self._broken is None:
             try:
                 view = view[self._sock.send(view) :]
             except BlockingIOError:
-                await _ready(self._loop, self._sock, deadline, writing=True)
+                await self._readiness.writable(deadline)
+            except (BrokenPipeError, ConnectionResetError) as error:
+                self._broken = _failure(error.errno or 0, "sending")
             except OSError as error:
                 raise _failure(error.errno or 0, "sending") from error
+
+    def send_now(self, data: bytes) -> None:
+        """Write what there is room for; a last word that nobody waits for."""
+        with suppress(OSError):
+            self._sock.send(data)
 
     async def receive(self, deadline: float) -> Segment:
         """Wait for the next bytes or the end of the stream; TransportError or DeadlineExceeded otherwise."""
         while True:
-            await _ready(self._loop, self._sock, deadline, writing=False)
+            await self._readiness.readable(deadline)
             segment = self.receive_now()
             if segment is not None:
+                # A server that never stops sending keeps the socket readable, and no timer gets a turn.
+                if segment.arrived > deadline:
+                    raise DeadlineExceeded
                 return segment
 
     def receive_now(self) -> Segment | None:
         """What has already arrived, without waiting; `None` where nothing has."""
         try:
-            data, ancillary, _, _ = self._sock.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
+            data, age = self._stamps.read(_READ_BYTES)
         except BlockingIOError:
             return None
         except OSError as error:
-            raise _failure(error.errno or 0, "receiving") from error
+            raise self._broken or _failure(error.errno or 0, "receiving") from error
         now = self._loop.time()
-        if data:
-            _acknowledge_at_once(self._sock)
-        arrived = _arrival(ancillary, now)
-        if data and (arrived is None or not self.started <= arrived <= now):
-            # No stamp, or the wall clock was set while the segment waited.
-            self.clock = LatencyClock.LOOP
-            arrived = None
-        return Segment(data, now if arrived is None else arrived)
+        clock_was_set = self._stamps.clock_was_set(now)
+        if not data:
+            if self._broken is not None:
+                raise self._broken
+            return Segment(data, now)
+        acknowledge_at_once(self._sock)
+        if age is not None and not clock_was_set and 0 <= age <= now - self.started:
+            return Segment(data, now - age)
+        self.clock = LatencyClock.LOOP
+        return Segment(data, now)
 
     def close(self) -> None:
         """Close at once. What was sent before is still delivered."""
+        self._readiness.close()
         self._sock.close()
 
 
 async def connect(address: str, port: int, *, source: str | None, deadline: float) -> Connection:
     """Open one connection to a numeric `address`; `source` is the local address or `None` for the system's choice.
 
-    Raises TransportError(NO_ROUTE) where this machine has no way into the address family, other TransportErrors by
-    what the network answered, and DeadlineExceeded.
+    Raises TransportError(NO_ROUTE) where this machine has no way into the address family, LOCAL_ERROR where it cannot
+    even try, other TransportErrors by what the network answered, and DeadlineExceeded.
     """
-    loop = asyncio.get_running_loop()
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock = _socket(address)
+    readiness = Readiness(sock)
     try:
-        sock.setblocking(False)
-        with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         _bind(sock, source)
-        started = loop.time()
-        number = sock.connect_ex((address, port))
-        if number in _NO_ROUTE:
-            raise TransportError(Outcome.NO_ROUTE, f"no route from this machine: {os.strerror(number)}")
+        started = asyncio.get_running_loop().time()
+        number = _begin(sock, address, port)
         if number == errno.EINPROGRESS:
-            await _ready(loop, sock, deadline, writing=True)
+            await readiness.writable(deadline)
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
+        # A reset, unlike a refusal, follows an answer that opened the connection, and perhaps a greeting.
+        broken = _failure(number, "connecting") if number == errno.ECONNRESET else None
+        if number and broken is None:
             raise _failure(number, "connecting")
-        established = loop.time()
         # One command is in flight at a time, so nothing is gained by holding small segments back.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        round_trip = _handshake_round_trip(sock)
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Connection(sock, readiness, started, broken)
     except BaseException:
+        readiness.close()
         sock.close()
         raise
-    if round_trip is None or started + round_trip > established:
-        return Connection(sock, started, established, LatencyClock.LOOP)
-    return Connection(sock, started, started + round_trip, LatencyClock.KERNEL)
+
+
+def _socket(address: str) -> socket.socket:
+    try:
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        number = error.errno or 0
+        raise _no_route(number) if number in _NO_ROUTE else _failure(number, "opening a socket") from error
+    sock.setblocking(False)
+    ask_for_stamps(sock)
+    return sock
 
 
 def _bind(sock: socket.socket, source: str | None) -> None:
@@ -175,65 +195,27 @@ def _bind(sock: socket.socket, source: str | None) -> None:
         sock.bind((source, 0))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise TransportError(Outcome.NETWORK_UNREACHABLE, f"source address {source}: {reason}") from error
+        raise TransportError(Outcome.LOCAL_ERROR, f"source address {source}: {reason}") from error
 
 
-def _handshake_round_trip(sock: socket.socket) -> float | None:
-    """Seconds between SYN and its answer as the kernel measured them; `None` where it did not.
-
-    With a repeated SYN the kernel's figure leaves out the wait before the repetition, so it is not used then.
-    """
-    if not hasattr(socket, "TCP_INFO"):
-        return None
+def _begin(sock: socket.socket, address: str, port: int) -> int:
+    """Send the first packet; the error number of what came of it at once."""
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    except OSError:
-        return None
-    if len(info) < _TCP_INFO_BYTES:
-        return None
-    round_trip: int = struct.unpack_from("@I", info, _TCP_INFO_RTT)[0]
-    retransmits: int = struct.unpack_from("@I", info, _TCP_INFO_RETRANSMITS)[0]
-    return round_trip / 1e6 if round_trip and not retransmits else None
+        number = sock.connect_ex((address, port))
+    except OSError as error:
+        # A zone of an IPv6 address that names no interface is looked up by the C library, with numbers of its own.
+        raise TransportError(Outcome.LOCAL_ERROR, f"connecting: {error.strerror or error}") from error
+    # The same number tells of a family without any address and of local ports that are used up.
+    if number in _NO_ROUTE or (number == errno.EADDRNOTAVAIL and not _has_address(sock.family, address, port)):
+        raise _no_route(number)
+    return number
 
 
-def _acknowledge_at_once(sock: socket.socket) -> None:
-    # Without it, our delayed acknowledgement against the server's Nagle algorithm adds 40 ms that are nobody's fault
-    # (seen with Postfix after a TLS 1.3 handshake). Linux forgets the option, so it is set after each read.
-    if hasattr(socket, "TCP_QUICKACK"):
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+def _has_address(family: int, address: str, port: int) -> bool:
+    """Whether this machine has an address from which it could reach `address`; sends nothing."""
+    with socket.socket(family, socket.SOCK_DGRAM) as question:
+        return question.connect_ex((address, port)) == 0
 
 
-def _arrival(ancillary: list[tuple[int, int, bytes]], now: float) -> float | None:
-    """When the kernel received the last segment of a read, on the loop's clock."""
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(data)
-            waited: float = time.time() - (seconds + nanoseconds / 1e9)
-            return now - waited
-    return None
-
-
-async def _ready(loop: asyncio.AbstractEventLoop, sock: socket.socket, deadline: float, *, writing: bool) -> None:
-    """Return when the socket can be read (or written); raise DeadlineExceeded at `deadline` on the loop's clock."""
-    ready: asyncio.Future[None] = loop.create_future()
-    watch: Callable[..., None] = loop.add_writer if writing else loop.add_reader
-    unwatch: Callable[[int], bool] = loop.remove_writer if writing else loop.remove_reader
-    descriptor = sock.fileno()
-    watch(descriptor, _settle, ready)
-    timer = loop.call_at(deadline, _expire, ready)
-    try:
-        await ready
-    finally:
-        timer.cancel()
-        unwatch(descriptor)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _expire(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_exception(DeadlineExceeded())
+def _no_route(number: int) -> TransportError:
+    return TransportError(Outcome.NO_ROUTE, f"no route from this machine: {os.strerror(number)}")

@@ -104,7 +104,7 @@ class SmtpDialog(Dialog):
         self._findings = replace(self._findings, message_size_limit=limit or None)
 
     def _cleartext_auth(self, listed: Capabilities) -> bool:
-        # RFC 4954 §4 has mechanisms as parameters. `AUTH=LOGIN`, older than any standard, is still listed beside it.
+        # RFC 4954 §3 has mechanisms as parameters. `AUTH=LOGIN`, older than any standard, is still listed beside it.
         return any(
             reveals_password((offered.name.removeprefix("AUTH="), *offered.parameters))
             for offered in listed
@@ -134,6 +134,9 @@ class SmtpDialog(Dialog):
                 return Reply(int(code), tuple(texts))
 
     def _expect(self, code: int, reply: Reply, rejected: Outcome) -> None:
+        if reply.code == 421:
+            # RFC 5321 §3.8: the server shuts down or has enough of us, whatever it was asked.
+            raise Fault(Outcome.GREETING_REJECTED_TEMPORARILY, f"{reply} as {self._awaited}", in_step=True)
         if reply.refused:
             raise Fault(rejected, f"{reply} as {self._awaited}", in_step=True)
         # Another positive code is most likely the answer to something else, such as a second greeting.

@@ -120,7 +120,7 @@ def ended(of: Target, outcome: Outcome, started: float = STARTED) -> ProbeResult
     """A session that ended with this outcome, no sooner and no later than such sessions do."""
     if outcome is Outcome.OK:
         return healthy(of, started)
-    if outcome is Outcome.INTERNAL_ERROR:
+    if outcome in (Outcome.INTERNAL_ERROR, Outcome.LOCAL_ERROR):
         return ProbeResult(of, started, 0.0, outcome, Phase.CONNECT, "KeyError")
     if outcome in NEVER_RESOLVED:
         return ProbeResult(of, started, 5.0, outcome, Phase.RESOLVE, resolution=Resolution(outcome, (), (), 5.0))

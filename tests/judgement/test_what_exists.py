@@ -38,6 +38,7 @@ TABLE: dict[Outcome, Row] = {
     Outcome.DNS_ERROR: no_answer(Outcome.DNS_ERROR),
     Outcome.DNS_NO_ADDRESS: no_answer(Outcome.DNS_NO_ADDRESS),
     Outcome.NO_ROUTE: unknown(Outcome.NO_ROUTE),
+    Outcome.LOCAL_ERROR: unknown(Outcome.LOCAL_ERROR),
     Outcome.CONNECT_REFUSED: not_open(Outcome.CONNECT_REFUSED),
     Outcome.CONNECT_TIMEOUT: not_open(Outcome.CONNECT_TIMEOUT),
     Outcome.NETWORK_UNREACHABLE: not_open(Outcome.NETWORK_UNREACHABLE),

@@ -168,6 +168,8 @@ NAMES = {
     "IPv6 in another spelling": ("2001:db8:0::25", ["2001:db8::25"], True),
     "IP address against a name": ("192.0.2.25", [NAME], False),
     "internationalised name": ("bücher.example.org", ["xn--bcher-kva.example.org"], True),
+    "sharp s is not two of them": ("straße.example", ["strasse.example"], False),
+    "sharp s in its ASCII form": ("straße.example", ["xn--strae-oqa.example"], True),
 }
 
 
@@ -299,6 +301,38 @@ def test_other_roots_make_every_verdict_anew(authorities: Authorities, tmp_path:
 
     assert not before.chain_valid
     assert judge.examine(chain, NAME, str(file))[1].chain_valid
+
+
+def test_a_session_that_began_before_a_reload_still_has_its_roots(authorities: Authorities, tmp_path: Path) -> None:
+    judge = CertificateJudge(TrustStores([authorities.file]), Clock(NOW))
+
+    judge.trust(TrustStores([]))
+    judge.trust(TrustStores([]))
+
+    assert judge.examine(authorities.middle.issue([NAME]).chain, NAME, authorities.file)[1].valid
+
+
+def test_the_clock_of_a_later_verdict_is_the_later_one(authorities: Authorities) -> None:
+    clock = Clock(NOW)
+    judge = CertificateJudge(TrustStores([authorities.file]), clock)
+    judge.examine(authorities.middle.issue([NAME]).chain, NAME, authorities.file)
+
+    clock.now = NOW + timedelta(days=200)
+    renewed = authorities.middle.issue([NAME], not_before=NOW + timedelta(days=199))
+
+    assert judge.examine(renewed.chain, NAME, authorities.file)[1].valid
+
+
+def test_a_verdict_made_by_a_clock_that_was_ahead_does_not_stay(authorities: Authorities) -> None:
+    chain = authorities.middle.issue([NAME]).chain
+    clock = Clock(NOW + timedelta(days=10_000))
+    judge = CertificateJudge(TrustStores([authorities.file]), clock)
+    ahead = judge.examine(chain, NAME, authorities.file)[1]
+
+    clock.now = NOW
+
+    assert not ahead.dates_valid
+    assert judge.examine(chain, NAME, authorities.file)[1].valid
 
 
 def test_a_file_may_trust_an_intermediate_or_the_certificate_itself(authorities: Authorities, tmp_path: Path) -> None:

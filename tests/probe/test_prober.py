@@ -1,6 +1,8 @@
 """A whole probe: names that do not resolve, ports that do not answer, silent ports, and faults of our own."""
 
 import asyncio
+import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -102,8 +104,38 @@ async def test_without_a_route_nothing_is_said_about_the_port(private_roots: Pat
 async def test_a_source_address_that_is_not_ours_is_named(probe: Probe) -> None:
     result = await probe(25, source_address="192.0.2.77")
 
-    assert (result.outcome, result.port_open) == (Outcome.NETWORK_UNREACHABLE, False)
+    assert (result.outcome, result.port_open) == (Outcome.LOCAL_ERROR, None)
     assert "192.0.2.77" in result.detail
+
+
+async def test_being_out_of_files_is_our_own_trouble_and_says_nothing_about_the_port(probe: Probe) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Whatever opens a file now takes the last descriptor there is.
+    used = os.open(os.devnull, os.O_RDONLY)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+    try:
+        result = await probe(25)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(used)
+
+    assert (result.outcome, result.port_open) == (Outcome.LOCAL_ERROR, None)
+
+
+async def test_an_address_with_a_zone_that_is_none_is_our_own_trouble(private_roots: Path) -> None:
+    resolution = Resolution(Outcome.OK, (), ("fe80::1%nowhere",), 0.0)
+
+    result = await prober_for(resolution, private_roots)(target(25, ip_family=IpFamily.IPV6), at_once)
+
+    assert (result.outcome, result.port_open) == (Outcome.LOCAL_ERROR, None)
+
+
+async def test_the_total_limit_includes_the_lookup(private_roots: Path) -> None:
+    resolution = Resolution(Outcome.OK, ("127.0.0.1",), (), 59.9)
+    async with ScriptedServer([Hang()]) as server:
+        result = await prober_for(resolution, private_roots)(target(server.port), at_once)
+
+    assert result.outcome is Outcome.TOTAL_TIMEOUT
 
 
 async def test_a_source_address_is_used(probe: Probe) -> None:
@@ -146,6 +178,33 @@ async def test_a_silent_port_is_asked_for_tls_once_a_day(probe: Probe, server_tl
 
     assert (first.outcome, second.outcome) == (Outcome.TLS_ON_PLAIN_PORT, Outcome.TLS_ON_PLAIN_PORT)
     assert len(server.sessions) == 3
+
+
+async def test_the_question_for_tls_waits_for_its_turn_like_any_session(
+    prober: Prober, server_tls: ServerTls, private_roots: Path
+) -> None:
+    held = 0
+
+    @asynccontextmanager
+    async def place(host: str, address: str) -> AsyncIterator[None]:
+        nonlocal held
+        held += 1
+        yield
+
+    async with tls_server(server_tls) as server:
+        await prober(target(server.port, timeouts=SILENT_THEN_TLS, ca_file=str(private_roots)), place)
+
+    assert held == 2
+
+
+async def test_a_greeting_ends_what_was_believed_about_a_silent_port(probe: Probe, server_tls: ServerTls) -> None:
+    greeted = [Send(b"554 no\r\n")]
+    inside = [StartTls(server_tls), Send(b"220 hello\r\n"), Expect(b"EHLO"), Send(b"250 hello\r\n"), Expect(b"QUIT")]
+    async with ScriptedServer([Hang()], inside, greeted, [Hang()], [Hang()]) as server:
+        timeouts = Timeouts(greeting=0.2, handshake=0.2, total=20)
+        outcomes = [(await probe(server.port, timeouts=timeouts)).outcome for _ in range(3)]
+
+    assert outcomes == [Outcome.TLS_ON_PLAIN_PORT, Outcome.GREETING_REJECTED, Outcome.GREETING_TIMEOUT]
 
 
 async def test_a_port_with_implicit_tls_is_never_asked_twice(probe: Probe, server_tls: ServerTls) -> None:

@@ -1,6 +1,8 @@
 """Names become addresses by a real name server's answers, the hosts file, and rules about how long an answer holds."""
 
 import asyncio
+import os
+import resource
 from pathlib import Path
 
 import dns.rcode
@@ -194,6 +196,71 @@ async def test_an_ip_literal_is_its_own_address(case: str, machine: Machine) -> 
 
     assert (found.outcome, found.ipv4, found.ipv6) == (Outcome.OK, ipv4, ipv6)
     assert server.questions == []
+
+
+async def test_two_spellings_of_one_address_are_one(machine: Machine) -> None:
+    async with NameServer({}) as server:
+        found = await machine.resolver(server).resolve("2001:DB8:0::1", BOTH)
+
+    assert found.ipv6 == ("2001:db8::1",)
+
+
+async def test_an_address_that_means_nowhere_is_none(machine: Machine) -> None:
+    answers: Answers = {
+        (NAME, "A"): [records(NAME, 300, "A", "0.0.0.0")],
+        (NAME, "AAAA"): [records(NAME, 300, "AAAA", "::", "2001:db8::3")],
+    }
+    async with NameServer(answers) as server:
+        found = await machine.resolver(server).resolve(NAME, BOTH)
+
+    assert (found.ipv4, found.ipv6) == ((), ("2001:db8::3",))
+
+
+async def test_an_answer_of_the_name_servers_before_is_not_kept(machine: Machine) -> None:
+    async with NameServer(ADDRESSES) as old, NameServer({}) as new:
+        resolver = machine.resolver(old)
+        old.on_question = lambda: resolver.ask(["127.0.0.2"])
+        await resolver.resolve(NAME, V4)
+        old.on_question = None
+        resolver.ask(["127.0.0.1"])
+        found = await resolver.resolve(NAME, V4)
+
+    assert found.outcome is Outcome.OK
+    assert old.questions == [(NAME, "A"), (NAME, "A")]
+    assert new.questions == []
+
+
+async def test_other_name_servers_are_asked_anew(machine: Machine) -> None:
+    async with NameServer(ADDRESSES) as server:
+        resolver = machine.resolver(server)
+        await resolver.resolve(NAME, V4)
+        resolver.ask(["127.0.0.1"])
+        same = len(server.questions)
+        resolver.ask(["127.0.0.9"])
+        found = await resolver.resolve(NAME, V4)
+
+    assert same == 1
+    assert found.outcome is Outcome.DNS_ERROR
+
+
+async def test_being_out_of_files_is_not_the_name_servers_fault(machine: Machine) -> None:
+    machine.hosts.write_text(f"127.0.0.9 listed.{NAME}\n")
+    async with NameServer(ADDRESSES) as server:
+        resolver = machine.resolver(server)
+        await resolver.resolve(f"listed.{NAME}", V4)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = os.open(os.devnull, os.O_RDONLY)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+        try:
+            machine.hosts.touch()
+            listed = await resolver.resolve(f"listed.{NAME}", V4)
+            asked = await resolver.resolve(NAME, V4)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(used)
+
+    assert listed.ipv4 == ("127.0.0.9",)
+    assert asked.outcome is Outcome.LOCAL_ERROR
 
 
 async def test_the_hosts_file_comes_first_and_is_read_again_when_it_changes(machine: Machine) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,14 @@ from exporter.demo.scripted import (
     StartTls,
 )
 from exporter.demo.tls import ServerTls
+from exporter.probe.certificate.judge import CertificateJudge
+from exporter.probe.certificate.trust import TrustStores
+from exporter.probe.prober import Prober
+from exporter.probe.session import Means
+from exporter.probe.tls import TlsClient
 from exporter.results import Capability, LatencyClock, Outcome, Phase, ProbeResult
 from exporter.targets import Protocol, Timeouts, TlsMode
+from tests.probe.conftest import NOW, Addresses, at_once, target
 
 Probe = Callable[..., Awaitable[ProbeResult]]
 
@@ -297,6 +304,16 @@ async def test_every_silence_ends_at_its_own_limit(case: str, probe: Probe, serv
     assert result.port_open is True
 
 
+async def test_a_server_that_never_stops_sending_ends_at_the_limit(probe: Probe) -> None:
+    # An empty handshake message that clients must skip (RFC 5246 §7.4.1.1), so that no buffer ever grows.
+    hello_request = b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"
+    script = [Expect(b"\x16"), Repeat(hello_request * 50_000)]
+    async with ScriptedServer(script) as server, asyncio.timeout(20):
+        result = await probe(server.port, tls=IMPLICIT, timeouts=Timeouts(handshake=0.3, total=5))
+
+    assert result.outcome in {Outcome.TLS_TIMEOUT, Outcome.TLS_HANDSHAKE_FAILED}
+
+
 async def test_nothing_is_said_before_the_greeting_is_complete(probe: Probe) -> None:
     script = [Send(b"220-first line\r\n"), Send(b"220 last line\r\n"), EHLO, OFFER, *GOODBYE]
     async with ScriptedServer(script) as server:
@@ -395,6 +412,60 @@ async def test_a_refusal_that_arrives_after_the_handshake_is_a_failed_handshake(
     assert result.outcome is Outcome.TLS_HANDSHAKE_FAILED
     assert "certificate required" in result.detail
     assert result.certificates
+
+
+async def test_a_refusal_after_the_handshake_is_seen_even_when_the_connection_is_gone_already(
+    probe: Probe, authority: Authority
+) -> None:
+    tls = ServerTls(
+        authority.issue(["mail.example.org"]), minimum=ssl.TLSVersion.TLSv1_3, require_client_certificate=True
+    )
+    script = [GREETING, EHLO, OFFER, Expect(b"STARTTLS"), READY, StartTls(tls), Reset()]
+    async with ScriptedServer(script) as server:
+        outcomes = {(await probe(server.port)).outcome for _ in range(20)}
+
+    assert outcomes == {Outcome.TLS_HANDSHAKE_FAILED}
+
+
+async def test_the_close_alert_is_sent_however_the_session_ended(probe: Probe, server_tls: ServerTls) -> None:
+    async with ScriptedServer([StartTls(server_tls), GREETING, Hang()]) as server:
+        result = await probe(server.port, tls=IMPLICIT, timeouts=Timeouts(reply=0.2))
+        await server.finished()
+
+    assert result.outcome is Outcome.REPLY_TIMEOUT
+    assert server.sessions[0].close_alert_received
+
+
+async def test_a_bad_record_right_behind_the_greeting_is_told_as_what_it_is(
+    probe: Probe, server_tls: ServerTls
+) -> None:
+    broken = b"\x17\x03\x03\x00\x20" + b"x" * 32
+    async with ScriptedServer([StartTls(server_tls), GREETING, Inject(broken), Hang()]) as server:
+        result = await probe(server.port, tls=IMPLICIT)
+
+    assert (result.outcome, result.detail) == (Outcome.PROTOCOL_ERROR, "a record that cannot be read")
+
+
+async def test_a_close_alert_without_a_close_is_the_end_of_what_the_server_says(
+    probe: Probe, authority: Authority
+) -> None:
+    tls = ServerTls(authority.issue(["mail.example.org"]), maximum=ssl.TLSVersion.TLSv1_2)
+    async with ScriptedServer([StartTls(tls), Close()]) as server:
+        result = await probe(server.port, tls=IMPLICIT)
+
+    assert result.outcome is Outcome.CLOSED_EARLY
+
+
+async def test_our_own_name_is_not_said_to_the_host_that_has_it(private_roots: Path) -> None:
+    means = Means(
+        TlsClient(), CertificateJudge(TrustStores([str(private_roots)]), NOW.timestamp), "xn--bcher-kva.example"
+    )
+    prober = Prober(Addresses({"Bücher.example": ("127.0.0.1",)}), means, NOW.timestamp)
+    async with ScriptedServer([GREETING, Expect(rb"EHLO \[127\.0\.0\.1\]"), OFFER, *GOODBYE]) as server:
+        await prober(target(server.port, tls=NONE, host="Bücher.example", ehlo_name=None), at_once)
+        await server.finished()
+
+    assert server.faults == []
 
 
 async def test_a_certificate_nobody_trusts_is_seen_and_the_session_goes_on(probe: Probe, authority: Authority) -> None:

@@ -131,7 +131,7 @@ def test_helo_may_be_refused_as_well() -> None:
     assert heard.findings.starttls_advertised is None
 
 
-@pytest.mark.parametrize("code", [421, 450, 501, 503, 504, 550, 554])
+@pytest.mark.parametrize("code", [450, 501, 503, 504, 550, 554])
 def test_ehlo_refused_otherwise_is_a_failure_with_a_goodbye(code: int) -> None:
     heard = smtp(GREETING, b"%d no\r\n" % code, BYE)
     assert heard.outline == (*TO_LIST, "! ehlo_rejected", *GOODBYE)
@@ -139,7 +139,12 @@ def test_ehlo_refused_otherwise_is_a_failure_with_a_goodbye(code: int) -> None:
     assert heard.findings == Findings(greeting_code=220, greeting="mx.example.org ESMTP")
 
 
-@pytest.mark.parametrize("code", [500, 421, 550])
+def test_421_as_an_answer_is_the_same_refusal_as_in_the_greeting() -> None:
+    heard = smtp(GREETING, LIST, b"220 go\r\n", b"421 4.7.1 enough\r\n", BYE)
+    assert heard.outline == (*TO_SECOND_LIST, "! greeting_rejected_temporarily", *GOODBYE)
+
+
+@pytest.mark.parametrize("code", [500, 550])
 def test_ehlo_refused_inside_tls_never_falls_back(code: int) -> None:
     heard = smtp(GREETING, LIST, b"220 go\r\n", b"%d no\r\n" % code, BYE)
     assert heard.outline == (*TO_SECOND_LIST, "! ehlo_rejected", *GOODBYE)
@@ -178,7 +183,7 @@ def test_an_answer_out_of_step_ends_the_session(
         (b"501 no parameters\r\n", "starttls_rejected"),
         (b"502 not implemented\r\n", "starttls_rejected"),
         (b"554-no\r\n554 no\r\n", "starttls_rejected"),
-        (b"421 closing\r\n", "starttls_rejected"),
+        (b"421 closing\r\n", "greeting_rejected_temporarily"),
     ],
 )
 def test_starttls_advertised_but_refused_gets_a_goodbye(reply: bytes, outcome: str) -> None:
@@ -302,7 +307,7 @@ def test_an_endless_server_is_cut_off(said: tuple[bytes, ...], outline: tuple[st
 def test_a_shutdown_notice_stands_for_the_next_answer() -> None:
     notice = b"421 4.3.2 Shutting down\r\n"
     heard = converse_in_pieces(Protocol.SMTP, TlsMode.STARTTLS, GREETING + notice, CLOSES)
-    assert heard.outline == (*TO_LIST, "! ehlo_rejected", *GOODBYE)
+    assert heard.outline == (*TO_LIST, "! greeting_rejected_temporarily", *GOODBYE)
     assert heard.details == ("<421 4.3.2 Shutting down> as the answer to EHLO monitor.example.org",)
 
 

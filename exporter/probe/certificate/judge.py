@@ -25,11 +25,15 @@ class CertificateJudge:
         self._stores = stores
         self._clock = clock
         self._reader = Reader()
-        self._verdicts: dict[tuple[bytes, str, str | None], tuple[CertificateVerdict, float]] = {}
+        # With the instants between which a verdict holds: when it was made, and the next date in it.
+        self._verdicts: dict[tuple[bytes, str, str | None], tuple[CertificateVerdict, float, float]] = {}
 
     def trust(self, stores: TrustStores) -> None:
-        """Use other roots from now on; every verdict is made anew."""
-        self._stores = stores
+        """Use other roots from now on; every verdict is made anew.
+
+        A session that began before may still ask for a file that the new configuration does not name.
+        """
+        self._stores = stores.over(self._stores)
         self._verdicts.clear()
 
     def examine(
@@ -39,14 +43,15 @@ class CertificateJudge:
         now = self._clock()
         readings = [self._reader.read(der, position) for position, der in enumerate(chain)]
         key = (_digest(chain), reference, ca_file)
-        verdict, valid_until = self._verdicts.get(key, (None, -math.inf))
-        if verdict is None or now > valid_until:
+        verdict, made, valid_until = self._verdicts.get(key, (None, math.inf, -math.inf))
+        # Before it was made as well: the clock may have been ahead then.
+        if verdict is None or not made <= now <= valid_until:
             path = self._stores[ca_file].path(chain, now)
             on_path = [self._reader.read(der) for der in path.certificates]
             verdict = _verdict(readings, path, on_path, reference, now)
             if len(self._verdicts) >= self.CAPACITY:
                 del self._verdicts[next(iter(self._verdicts))]
-            self._verdicts[key] = (verdict, _next_edge((*readings, *on_path), now))
+            self._verdicts[key] = (verdict, now, _next_edge((*readings, *on_path), now))
         return tuple(reading.facts for reading in readings), verdict
 
 

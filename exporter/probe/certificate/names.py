@@ -7,6 +7,8 @@ top-level domain is the issuing authority's fault, not the server's.
 
 import ipaddress
 
+import idna
+
 from exporter.probe.certificate.facts import Reading
 from exporter.results import CertificateFault
 
@@ -31,8 +33,8 @@ def ascii_name(name: str) -> str:
     except UnicodeEncodeError:
         pass
     try:
-        return name.encode("idna").decode().lower()
-    except UnicodeError:
+        return idna.encode(name, uts46=True).decode().lower()
+    except idna.IDNAError:
         return name.encode("ascii", "replace").decode().lower()
 
 
@@ -45,7 +47,7 @@ def ip_literal(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def _issued_to(dns_names: tuple[str, ...], addresses: tuple[str, ...], reference: str) -> bool:
-    # RFC 9525 §6.2: an IP address is compared with IP addresses, a name with names; never one with the other.
+    # RFC 9525 §6.4: an IP address is compared with IP addresses, a name with names; never one with the other.
     literal = ip_literal(reference)
     if literal is not None:
         return any(ip_literal(address) == literal for address in addresses)

@@ -8,7 +8,8 @@ servers are not expected to check it (RFC 7672 §4).
 import os
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,7 @@ _FAULTS = {
     68: CertificateFault.WEAK_SIGNATURE,
 }
 
-_PEM = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.+?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 # Where distributions keep their roots, for a Python that was built elsewhere and looks in the wrong place.
 _BUNDLES = (
@@ -73,22 +74,14 @@ class TrustStore:
     def __init__(self, pem: bytes, source: str) -> None:
         """Read every certificate in `pem`; those OpenSSL refuses are skipped. Raises TrustStoreError if none is
         left."""
-        self._dated = crypto.X509Store()
-        self._undated = crypto.X509Store()
-        # A user's file may name an intermediate, or the server's own certificate, as what is trusted.
-        self._dated.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-        self._undated.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN | _NO_CHECK_TIME)
-        self.size = 0
-        for block in _PEM.findall(pem):
-            try:
-                root = crypto.load_certificate(crypto.FILETYPE_PEM, block)
-                self._dated.add_cert(root)
-                self._undated.add_cert(root)
-            except crypto.Error:
-                continue
-            self.size += 1
-        if not self.size:
+        self._roots = list(_certificates(pem))
+        if not self._roots:
             raise TrustStoreError(f"{source} holds no certificate")
+
+    @property
+    def size(self) -> int:
+        """How many roots there are."""
+        return len(self._roots)
 
     def path(self, chain: tuple[bytes, ...], now: float) -> PathToRoot:
         """Build the path for `chain` (DER, the server's own first) at `now` (Unix seconds)."""
@@ -96,18 +89,31 @@ class TrustStore:
             leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
         except crypto.Error:
             return PathToRoot((), chain_fault=CertificateFault.MALFORMED)
-        self._dated.set_time(datetime.fromtimestamp(now, UTC))
+        dated = self._store()
+        dated.set_time(datetime.fromtimestamp(now, UTC))
         try:
-            return PathToRoot(_build(self._dated, leaf, others))
+            return PathToRoot(_build(dated, leaf, others))
         except crypto.X509StoreContextError as error:
             fault = _fault(error)
         if fault not in (CertificateFault.EXPIRED, CertificateFault.NOT_YET_VALID):
             return PathToRoot((), chain_fault=fault)
         # Only now without the clock: at once, it can choose an expired path beside a good one.
+        undated = self._store()
+        undated.set_flags(_NO_CHECK_TIME)
         try:
-            return PathToRoot(_build(self._undated, leaf, others), date_fault=fault)
+            return PathToRoot(_build(undated, leaf, others), date_fault=fault)
         except crypto.X509StoreContextError as error:
             return PathToRoot((), date_fault=fault, chain_fault=_fault(error))
+
+    def _store(self) -> crypto.X509Store:
+        # A new one each time, for 0.1 ms: the time of a store can be set once and never again, whatever pyOpenSSL's
+        # method promises (X509_VERIFY_PARAM_set1 leaves a time that is set as it is).
+        store = crypto.X509Store()
+        # A user's file may name an intermediate, or the server's own certificate, as what is trusted.
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+        for root in self._roots:
+            store.add_cert(root)
+        return store
 
 
 class TrustStores:
@@ -117,8 +123,20 @@ class TrustStores:
         """Load all of them; raises TrustStoreError for the first that cannot be used."""
         self._stores = {file: _load(file) for file in dict.fromkeys(files)}
 
+    def over(self, former: "TrustStores") -> "TrustStores":
+        """These, and what `former` has of files that are not among these."""
+        merged = TrustStores(())
+        merged._stores = {**former._stores, **self._stores}
+        return merged
+
     def __getitem__(self, file: str | None) -> TrustStore:
         return self._stores[file]
+
+
+def _certificates(pem: bytes) -> Iterator[crypto.X509]:
+    for block in _PEM.findall(pem):
+        with suppress(crypto.Error):
+            yield crypto.load_certificate(crypto.FILETYPE_PEM, block)
 
 
 def _load(file: str | None) -> TrustStore:
