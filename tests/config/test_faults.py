@@ -13,7 +13,9 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def messages(error: ConfigError, folder: Path) -> list[str]:
-    return [str(fault).replace(f"{folder}{os.sep}", "") for fault in error.faults]
+    """The faults as text, with paths cut down to what does not depend on where the tests are."""
+    texts = (str(fault).replace(f"{folder}{os.sep}", "") for fault in error.faults)
+    return [text.replace(f"{folder.parent}{os.sep}", "") for text in texts]
 
 
 @pytest.mark.parametrize("name", FAULTS)
