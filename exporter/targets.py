@@ -37,10 +37,16 @@ class IpFamily(StrEnum):
 
 
 class PortState(StrEnum):
-    """The state in which a port should be. `CLOSED` is met by a refusal and by silence alike; `ANY` expects nothing."""
+    """The state in which a port should be; `ANY` expects nothing.
+
+    `CLOSED` is met by a refusal and by silence alike. `FILTERED` is met only where the host itself says nothing: by
+    silence, or by a router or a packet filter that calls it unreachable. A refusal comes from the host, so it was
+    reached; a filter that answers in its place with a reset or with ICMP's `port unreachable` cannot be told from one.
+    """
 
     OPEN = "open"
     CLOSED = "closed"
+    FILTERED = "filtered"
     ANY = "any"
 
 
@@ -59,6 +65,27 @@ class AuthRule(StrEnum):
     ALLOWED = "allowed"
 
 
+class TlsVersion(StrEnum):
+    """The versions of TLS from the oldest to the newest, in OpenSSL's words, which `TlsFacts.version` repeats."""
+
+    TLS_1_0 = "TLSv1"
+    TLS_1_1 = "TLSv1.1"
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateChecks:
+    """Which of the three checks of a certificate must hold (`CertificateVerdict` says what they are); true if any."""
+
+    chain: bool = True
+    name: bool = True
+    dates: bool = True
+
+    def __bool__(self) -> bool:
+        return self.chain or self.name or self.dates
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A port and what is spoken on it."""
@@ -72,13 +99,25 @@ class Service:
 class Expectation:
     """What the administrator declared about a port.
 
-    `starttls` is judged only where `Service.tls` is `STARTTLS`; `valid_certificate` only where a certificate was seen.
+    state                  the state the port should be in
+    starttls               judged only where `Service.tls` is `STARTTLS`
+    valid_certificate      whether a certificate, where one is seen, must hold
+    certificate_checks     which of its checks count then; without `valid_certificate` none does
+    greeting_codes         the SMTP greetings that are well; empty: nothing declared, and only 220 is
+    capabilities_must      `NAME` or `NAME PARAMETER` in upper case, each of which must be offered
+    capabilities_must_not  likewise, none of which may be offered
+    min_tls                the oldest version that may be negotiated; `None`: any may
     """
 
     state: PortState
     starttls: StarttlsRule
     valid_certificate: bool
     auth_before_tls: AuthRule
+    certificate_checks: CertificateChecks = CertificateChecks()
+    greeting_codes: tuple[int, ...] = ()
+    capabilities_must: tuple[str, ...] = ()
+    capabilities_must_not: tuple[str, ...] = ()
+    min_tls: TlsVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)

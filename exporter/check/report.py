@@ -95,6 +95,8 @@ def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
     result, findings = checked.result, checked.result.findings
     if checked.judgement.outcome is not Outcome.OK and checked.judgement.detail:
         yield "reason", f"{checked.judgement.detail} (in phase {checked.judgement.phase})"
+    if checked.judgement.expectations:
+        yield "expected", _expectations(checked)
     if findings.greeting is not None:
         yield "greeting", f"{findings.greeting_code or ''} {findings.greeting}".strip()
     if result.tls is not None:
@@ -109,6 +111,11 @@ def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
     if result.durations:
         phases = "  ".join(f"{phase} {_milliseconds(seconds)}" for phase, seconds in result.durations)
         yield "phases", phases
+
+
+def _expectations(checked: Checked) -> str:
+    """Each that is declared and could be judged; one that the session did not come to is left out."""
+    return ", ".join(f"{name} {'met' if met else 'not met'}" for name, met in checked.judgement.expectations)
 
 
 def _certificate(leaf: CertificateFacts, now: float) -> str:

@@ -3,6 +3,7 @@
 A fault is the user's to mend, so it says file, line and key path, and all faults of all files are reported at once.
 """
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,16 @@ def quoted(text: str) -> str:
 def visible(text: str) -> str:
     """`text` with control characters made visible."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def unknown_key(name: str, allowed: Iterable[str]) -> str:
+    """What is wrong with a key that does not exist, beside those that do."""
+    if name == "<<":
+        return "is not understood: write what several hosts share under defaults"
+    known = tuple(allowed)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}"
+    return f"is not a known key: {hint}"
 
 
 @dataclass(frozen=True, slots=True)

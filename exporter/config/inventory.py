@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.config import key
+from exporter.config.capability import contradiction
+from exporter.config.certificate import uniform
 from exporter.config.entry import HOST_TITLE, PORT_TITLE, Defaults, HostEntry, PortEntry, port_defaults_title
 from exporter.config.fault import Fault, Place
 from exporter.config.hostname import identity, literal_family
@@ -16,14 +18,17 @@ from exporter.config.layer import Choice, Layer, Setting, written
 from exporter.config.model import EffectivePort
 from exporter.config.wellknown import COMMON_PORTS, WELL_KNOWN, expectation_for, interval_for
 from exporter.targets import (
+    CertificateChecks,
     Expectation,
     IpFamily,
     PortState,
+    Protocol,
     Service,
     StarttlsRule,
     Target,
     Timeouts,
     TlsMode,
+    TlsVersion,
 )
 
 
@@ -186,33 +191,72 @@ class _PortBuilder:
 
     def _expectation(self, service: Service, state: PortState) -> Expectation:
         built_in = expectation_for(service)
+        declared = self.choice.required(key.EXPECT, state).value
+        starttls = self._starttls(service.tls, built_in.starttls)
+        checks = self._checks(service.tls, uniform(built_in.valid_certificate))
+        auth_before_tls = self.choice.required(key.AUTH_BEFORE_TLS, built_in.auth_before_tls).value
+        min_tls = self._min_tls(service.tls)
+        greeting_codes = self._greeting_codes(service.protocol)
+        must, must_not = self._capabilities()
         return Expectation(
-            state=self.choice.required(key.EXPECT, state).value,
-            starttls=self._starttls(service.tls, built_in.starttls),
-            valid_certificate=self._valid_certificate(service.tls, built_in.valid_certificate),
-            auth_before_tls=self.choice.required(key.AUTH_BEFORE_TLS, built_in.auth_before_tls).value,
+            state=declared,
+            starttls=starttls,
+            valid_certificate=bool(checks),
+            auth_before_tls=auth_before_tls,
+            certificate_checks=checks or CertificateChecks(),
+            greeting_codes=greeting_codes,
+            capabilities_must=must,
+            capabilities_must_not=must_not,
+            min_tls=min_tls,
         )
 
     def _starttls(self, tls: TlsMode, built_in: StarttlsRule) -> StarttlsRule:
         if tls is TlsMode.STARTTLS:
             return self.choice.required(key.STARTTLS, built_in).value
-        self._refuse(self.choice.find(key.STARTTLS), f"has no meaning with tls: {tls.value}, where nothing is upgraded")
+        message = f"has no meaning with tls: {tls.value}, where nothing is upgraded"
+        self._refuse(self.choice.find(key.STARTTLS), message, key.TLS)
         return built_in
 
-    def _valid_certificate(self, tls: TlsMode, built_in: bool) -> bool:
+    def _checks(self, tls: TlsMode, built_in: CertificateChecks) -> CertificateChecks:
         if tls is not TlsMode.NONE:
             return self.choice.required(key.VALID_CERTIFICATE, built_in).value
         found = self.choice.find(key.VALID_CERTIFICATE)
         if found is not None and found.value:
-            self._refuse(found, "cannot be met with tls: none, where no certificate is ever seen")
+            self._refuse(found, "cannot be met with tls: none, where no certificate is ever seen", key.TLS)
         return built_in
 
-    def _refuse(self, found: Setting[object] | None, message: str) -> None:
-        """A rule that cannot apply is a fault where it is written for this port, and else meant for other ports."""
+    def _min_tls(self, tls: TlsMode) -> TlsVersion | None:
+        if tls is not TlsMode.NONE:
+            return self.choice.optional(key.MIN_TLS)
+        message = "has no meaning with tls: none, where no version is ever negotiated"
+        self._refuse(self.choice.find(key.MIN_TLS), message, key.TLS)
+        return None
+
+    def _greeting_codes(self, protocol: Protocol) -> tuple[int, ...]:
+        if protocol is Protocol.SMTP:
+            return self.choice.optional(key.GREETING_CODES) or ()
+        message = f"has no meaning with protocol: {protocol.value}, whose greetings have no code"
+        self._refuse(self.choice.find(key.GREETING_CODES), message, key.PROTOCOL)
+        return ()
+
+    def _capabilities(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        must = self.choice.required(key.CAPABILITIES_MUST, ())
+        must_not = self.choice.required(key.CAPABILITIES_MUST_NOT, ())
+        found = contradiction(must.value, must_not.value)
+        if found is not None and must_not.place is not None:
+            offered, unwanted = found
+            both = f"{offered} must be offered, {must.origin}, and {unwanted} must not, {must_not.origin}"
+            self._faults.append(must_not.place.fault(f"no server could meet this: {both}"))
+        return must.value, must_not.value
+
+    def _refuse(self, found: Setting[object] | None, message: str, because: key.Key[object]) -> None:
+        """A rule that cannot apply, `because` of another key, is a fault where it is written for this port, and else
+        meant for other ports.
+        """
         if found is None or found.place is None:
             return
-        tls = self.choice.find(key.TLS)
-        overruled = tls is not None and tls.layer == PORT_TITLE
+        reason = self.choice.find(because)
+        overruled = reason is not None and reason.layer == PORT_TITLE
         if found.layer == PORT_TITLE or (found.layer == port_defaults_title(self._port.number) and not overruled):
             self._faults.append(found.place.fault(message))
 

@@ -10,12 +10,14 @@ from typing import Generic, TypeVar
 
 from exporter.config import kind
 from exporter.config.address import literal_of
+from exporter.config.capability import CAPABILITIES
+from exporter.config.certificate import CHECKS
 from exporter.config.hostname import EHLO_NAME, HOST, SERVER_NAME
 from exporter.config.kind import Kind
 from exporter.config.label import LABELS
 from exporter.config.model import Config
 from exporter.config.truststore import TRUST_STORE
-from exporter.targets import AuthRule, IpFamily, PortState, Protocol, StarttlsRule, Timeouts, TlsMode
+from exporter.targets import AuthRule, IpFamily, PortState, Protocol, StarttlsRule, Timeouts, TlsMode, TlsVersion
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -84,6 +86,9 @@ _STAGE = kind.span(0.1, 300)
 _SESSIONS = kind.whole_number("a number of sessions", 1, 10_000)
 # Postfix lets one client hold 50 (smtpd_client_connection_count_limit); a monitor that needs more is no monitor.
 _SESSIONS_PER_ADDRESS = kind.whole_number("a number of sessions", 1, 50)
+# RFC 5321 §4.2.1: the first digit of a reply code is 2 to 5. Greetings are 220, 421 and 554 (§4.3.1 and §3.8) and 521
+# (RFC 7504 §3); ten leave room for what servers make up.
+_REPLY_CODES = kind.list_of(kind.whole_number("a reply code", 200, 599), may_be_empty=False, at_most=10)
 
 DEFAULTS = Part(
     "defaults",
@@ -155,14 +160,14 @@ CERTIFICATE_RETENTION = Key(
     "How long the last certificate seen stays exposed while probes fail.",
     default=_CONFIG.certificate_retention,
 )
-CAPABILITIES = Key(
+CAPABILITY_METRICS = Key(
     "metrics.capabilities",
     kind.TRUTH,
     FILE,
     "Expose one series for each capability that a server offers.",
     default=_CONFIG.capability_metrics,
 )
-METRICS = Group("metrics", (CAPABILITIES,), FILE, "Metrics that are not exposed by default.")
+METRICS = Group("metrics", (CAPABILITY_METRICS,), FILE, "Metrics that are not exposed by default.")
 
 HOST_NAME = Key("host", HOST, frozenset({Level.HOST}), "The name or IP address to probe; also the value of the label.")
 PORT = Key("port", PORT_NUMBER, frozenset({Level.PORT}), "The port's number.")
@@ -223,7 +228,7 @@ EXPECT = Key(
     "expect",
     kind.choice(PortState),
     ALL_LEVELS,
-    "The state in which a port should be.",
+    "The state in which a port should be. A closed one may refuse or be silent, a filtered one must not answer.",
     "open for a port that is named, any for a host without ports",
 )
 STARTTLS = Key(
@@ -235,9 +240,9 @@ STARTTLS = Key(
 )
 VALID_CERTIFICATE = Key(
     "valid_certificate",
-    kind.TRUTH,
+    CHECKS,
     ALL_LEVELS,
-    "Whether a bad certificate makes a probe fail.",
+    "Whether a bad certificate makes a probe fail, or which of its checks (chain, name, dates) do.",
     "true, and false for port 25",
 )
 AUTH_BEFORE_TLS = Key(
@@ -246,6 +251,28 @@ AUTH_BEFORE_TLS = Key(
     ALL_LEVELS,
     "Whether passwords may be accepted before TLS.",
     AuthRule.FORBIDDEN.value,
+)
+MIN_TLS = Key(
+    "min_tls", kind.choice(TlsVersion), ALL_LEVELS, "The oldest version of TLS that may be negotiated.", "any version"
+)
+GREETING_CODES = Key(
+    "greeting_codes",
+    _REPLY_CODES,
+    ALL_LEVELS,
+    "The codes of an SMTP greeting that are well: 554 for a host that should refuse, 421 to tolerate overload.",
+    "220",
+)
+CAPABILITIES_MUST = Key(
+    "capabilities.must", CAPABILITIES, ALL_LEVELS, "Those that must be offered: a name, or a name and one parameter."
+)
+CAPABILITIES_MUST_NOT = Key(
+    "capabilities.must_not", CAPABILITIES, ALL_LEVELS, "Those that must not be offered, likewise."
+)
+CAPABILITY_RULES = Group(
+    "capabilities",
+    (CAPABILITIES_MUST, CAPABILITIES_MUST_NOT),
+    ALL_LEVELS,
+    "What the server must, or must not, offer inside TLS; where the session has no TLS, before it.",
 )
 PROTOCOL = Key(
     "protocol",
@@ -269,7 +296,7 @@ TABLE: tuple[Entry, ...] = (
     DEFAULTS, HOSTS_FILES, HOSTS,
     NAMESERVERS, MAX_SESSIONS, SESSIONS_PER_ADDRESS, MIN_GAP, FIRST_ROUND, CERTIFICATE_RETENTION, METRICS,
     HOST_NAME, PORT, PORTS, DEFAULT_PORTS, LABEL_SET, IP_FAMILIES,
-    PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, AUTH_BEFORE_TLS,
+    PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, AUTH_BEFORE_TLS, MIN_TLS, GREETING_CODES, CAPABILITY_RULES,
     INTERVAL, TIMEOUTS, EHLO, SERVER, CA_FILE, SOURCE_ADDRESS,
 )
 # fmt: on

@@ -134,8 +134,8 @@ def span(minimum: float, maximum: float, too_short: str = "") -> Kind[float]:
     return Kind(read, {"type": "string", "pattern": duration.PATTERN})
 
 
-def list_of(kind: Kind[T], may_be_empty: bool) -> Kind[tuple[T, ...]]:
-    """A list without repetitions, in its own order."""
+def list_of(kind: Kind[T], may_be_empty: bool, at_most: int | None = None) -> Kind[tuple[T, ...]]:
+    """A list without repetitions, in its own order; without `at_most` of any length."""
 
     def read(at: Cursor) -> tuple[T, ...] | None:
         items = at.items()
@@ -143,6 +143,10 @@ def list_of(kind: Kind[T], may_be_empty: bool) -> Kind[tuple[T, ...]]:
             return None
         if not items and not may_be_empty:
             at.fault("must name at least one")
+        if at_most is not None and len(items) > at_most:
+            # Unread: to compare each of a million with all before it would take hours.
+            at.fault(f"must name at most {at_most}, not {len(items)}")
+            return None
         found: list[T] = []
         for item in items:
             value = kind.read(item)
@@ -152,6 +156,5 @@ def list_of(kind: Kind[T], may_be_empty: bool) -> Kind[tuple[T, ...]]:
                 found.append(value)
         return tuple(found)
 
-    return Kind(
-        read, {"type": "array", "items": kind.schema, "uniqueItems": True, **({} if may_be_empty else {"minItems": 1})}
-    )
+    bounds = ({} if may_be_empty else {"minItems": 1}) | ({} if at_most is None else {"maxItems": at_most})
+    return Kind(read, {"type": "array", "items": kind.schema, "uniqueItems": True, **bounds})

@@ -1,16 +1,17 @@
 """Layers of settings: what one mapping of the file says, and which of several has the last word."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
 from exporter.config import duration
+from exporter.config.certificate import plain_checks
 from exporter.config.cursor import Cursor
-from exporter.config.fault import Place
+from exporter.config.fault import Place, unknown_key
 from exporter.config.key import Group, Key, Level, Part, at_level, levels_of
 from exporter.config.model import EffectiveSetting
+from exporter.targets import CertificateChecks
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -62,7 +63,7 @@ def read_layer(at: Cursor, level: Level, title: str) -> Layer:
     for name, entry in (at.entries() or {}).items():
         known = allowed.get(name)
         if known is None:
-            entry.fault(_unknown(name, level, allowed))
+            entry.fault(_misplaced(name, level) or unknown_key(name, allowed))
         elif isinstance(known, Part):
             parts[name] = entry
         elif isinstance(known, Group):
@@ -79,21 +80,13 @@ def _read_group(at: Cursor, group: Group) -> dict[str, tuple[object | None, Plac
         if name in allowed:
             values[allowed[name].name] = (allowed[name].kind.read(entry), entry.place)
         else:
-            entry.fault(_unknown(name, None, allowed))
+            entry.fault(unknown_key(name, allowed))
     return values
 
 
-def _unknown(name: str, level: Level | None, allowed: Iterable[str]) -> str:
-    if name == "<<":
-        return "is not understood: write what several hosts share under defaults"
-    if level is not None and (elsewhere := levels_of(name)):
-        return f"cannot stand in {level.value}, only in {' or '.join(elsewhere)}"
-    near = difflib.get_close_matches(name, allowed, n=1)
-    return (
-        f"is not a known key: did you mean {near[0]}?"
-        if near
-        else f"is not a known key: known here are {', '.join(allowed)}"
-    )
+def _misplaced(name: str, level: Level) -> str | None:
+    elsewhere = levels_of(name)
+    return f"cannot stand in {level.value}, only in {' or '.join(elsewhere)}" if elsewhere else None
 
 
 class Choice:
@@ -135,11 +128,14 @@ class Choice:
 
 
 def plain(value: object) -> object:
-    """A value as it is written in a file: durations with units, enumerations by their word, lists as lists."""
+    """A value as it is written in a file: durations with units, enumerations by their word, lists as lists, checks as
+    true, false or a mapping."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, CertificateChecks):
+        return plain_checks(value)
     # The only fractions in the format are seconds.
     return duration.written(value) if isinstance(value, float) else value
 
@@ -149,4 +145,6 @@ def written(value: object) -> str:
     found = plain(value)
     if isinstance(found, list):
         return f"[{', '.join(map(str, found))}]"
+    if isinstance(found, dict):
+        return f"{{{', '.join(f'{name}: {written(inner)}' for name, inner in found.items())}}}"
     return str(found).lower() if isinstance(found, bool) else str(found)

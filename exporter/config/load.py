@@ -90,7 +90,7 @@ def _config(
         min_gap=choice.required(key.MIN_GAP, built_in.min_gap).value,
         first_round=choice.required(key.FIRST_ROUND, built_in.first_round).value,
         certificate_retention=choice.required(key.CERTIFICATE_RETENTION, built_in.certificate_retention).value,
-        capability_metrics=choice.required(key.CAPABILITIES, built_in.capability_metrics).value,
+        capability_metrics=choice.required(key.CAPABILITY_METRICS, built_in.capability_metrics).value,
         settings=choice.settings,
         ports=inventory.ports,
         files=tuple(files),

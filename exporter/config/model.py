@@ -1,6 +1,6 @@
 """The configuration as the rest of the exporter sees it: frozen, complete, and with the origin of every setting.
 
-Values only. The defaults of the daemon-wide settings stand here and nowhere else.
+Values only, with the defaults of the daemon-wide settings.
 """
 
 from dataclasses import dataclass

@@ -4,9 +4,10 @@ from itertools import groupby
 
 import yaml
 
+from exporter.config.certificate import uniform
 from exporter.config.layer import plain
 from exporter.config.model import Config, EffectiveSetting
-from exporter.targets import IpFamily, Target, TlsMode
+from exporter.targets import Expectation, IpFamily, Target, TlsMode
 
 
 def show(config: Config) -> str:
@@ -50,16 +51,20 @@ def effective_text(config: Config) -> str:
 
 def _port(families: list[Target]) -> dict[str, object]:
     target = families[0]
+    expectation = target.expectation
     sources = {found.ip_family: found.source_address for found in families if found.source_address is not None}
     timeouts = target.timeouts
     entry = {
         "port": target.service.port,
         "protocol": target.service.protocol,
         "tls": target.service.tls,
-        "expect": target.expectation.state,
-        "starttls": target.expectation.starttls if target.service.tls is TlsMode.STARTTLS else None,
-        "valid_certificate": target.expectation.valid_certificate,
-        "auth_before_tls": target.expectation.auth_before_tls,
+        "expect": expectation.state,
+        "starttls": expectation.starttls if target.service.tls is TlsMode.STARTTLS else None,
+        "valid_certificate": expectation.certificate_checks if expectation.valid_certificate else uniform(False),
+        "auth_before_tls": expectation.auth_before_tls,
+        "min_tls": expectation.min_tls,
+        "greeting_codes": expectation.greeting_codes or None,
+        "capabilities": _capabilities(expectation) or None,
         "interval": target.interval,
         "timeouts": {
             "connect": plain(timeouts.connect),
@@ -74,3 +79,9 @@ def _port(families: list[Target]) -> dict[str, object]:
         "source_address": {family.value: sources[family] for family in IpFamily if family in sources} or None,
     }
     return {name: plain(value) for name, value in entry.items() if value is not None}
+
+
+def _capabilities(expectation: Expectation) -> dict[str, object]:
+    """The lists that are not empty."""
+    lists = {"must": expectation.capabilities_must, "must_not": expectation.capabilities_must_not}
+    return {name: plain(entries) for name, entries in lists.items() if entries}

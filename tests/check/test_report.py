@@ -9,7 +9,7 @@ from rich.console import Console
 
 from exporter.check.report import as_json, print_report
 from exporter.results import CertificateFacts, Findings, Outcome, Phase, ProbeResult, TranscriptLine
-from exporter.targets import PortState
+from exporter.targets import PortState, TlsVersion
 from tests.check.results import EXPIRED, NOW, certificate, checked, closed, healthy
 
 
@@ -37,6 +37,36 @@ def test_a_failure_is_told_with_its_reason_and_its_phase() -> None:
 
     assert "CRITICAL  connect_refused" in text
     assert "connecting: Connection refused (in phase connect)" in text
+
+
+def test_every_expectation_is_told_with_whether_it_is_met() -> None:
+    declared = replace(healthy(587).target.expectation, min_tls=TlsVersion.TLS_1_2, capabilities_must=("PIPELINING",))
+    text = printed(healthy(587, target=replace(healthy(587).target, expectation=declared)))
+
+    (line,) = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.split()[:1] == ["expected"]]
+    assert line.strip() == (
+        "open met, starttls met, valid_certificate met, auth_before_tls met, capabilities_must not met, min_tls met"
+    )
+    assert "not offered: PIPELINING (in phase capabilities_tls)" in text
+
+
+def test_an_expectation_that_could_not_be_judged_is_not_told() -> None:
+    text = printed(closed(587))
+
+    assert "open not met" in text
+    assert "starttls" not in text
+
+
+def test_a_port_that_should_refuse_and_does_is_well() -> None:
+    refuses = healthy(
+        587, outcome=Outcome.GREETING_REJECTED, phase=Phase.GREETING, findings=Findings(greeting_code=554)
+    )
+    declared = replace(refuses.target.expectation, greeting_codes=(554,), valid_certificate=False)
+    text = printed(replace(refuses, target=replace(refuses.target, expectation=declared)))
+
+    assert "OK  ok" in text
+    assert "open met, greeting_code met" in text
+    assert "reason" not in text
 
 
 def test_an_expired_certificate_is_told_with_the_days_since() -> None:

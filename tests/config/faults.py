@@ -7,12 +7,70 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "ca-file-missing": (":2: defaults.ca_file: missing.pem does not exist",),
     "ca-file-no-certificate": (":2: defaults.ca_file: ca-file-no-certificate.yml holds no certificate in PEM form",),
     "ca-file-not-text": (":2: defaults.ca_file: must be the path of a PEM file, not a list",),
+    "capabilities-contradiction": (
+        (
+            ":3: defaults.ports.587.capabilities.must_not: no server could meet this: AUTH PLAIN must be "
+            "offered, port entry (capabilities-contradiction.yml:8), and AUTH must not, defaults.ports.587 "
+            "(capabilities-contradiction.yml:3)"
+        ),
+        (
+            ":7: hosts[0].ports[0].capabilities.must_not: no server could meet this: PIPELINING must be offered, "
+            "port entry (capabilities-contradiction.yml:7), and PIPELINING must not, port entry "
+            "(capabilities-contradiction.yml:7)"
+        ),
+    ),
+    "capabilities-long": (
+        (
+            ":7: hosts[0].ports[0].capabilities.must[0]: must be a capability, not "
+            '"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA…": a name, or a name, a space and one '
+            "parameter, each of at most 64 visible ASCII characters"
+        ),
+        (
+            ':8: hosts[0].ports[0].capabilities.must[1]: must be a capability, not "AUTH '
+            'BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB…": a name, or a name, a space and one '
+            "parameter, each of at most 64 visible ASCII characters"
+        ),
+    ),
+    "capabilities-many": (":6: hosts[0].ports[0].capabilities.must_not: must name at most 50, not 51",),
+    "capabilities-syntax": (
+        (
+            ':5: hosts[0].ports[0].capabilities.must[0]: must be a capability, not "AUTH PLAIN LOGIN": a name, '
+            "or a name, a space and one parameter, each of at most 64 visible ASCII characters"
+        ),
+        ":5: hosts[0].ports[0].capabilities.must[1]: must be a capability, not an empty text",
+        (
+            ':5: hosts[0].ports[0].capabilities.must[2]: must be a capability, not " AUTH": a name, or a name, a '
+            "space and one parameter, each of at most 64 visible ASCII characters"
+        ),
+        (
+            ':5: hosts[0].ports[0].capabilities.must[3]: must be a capability, not "ÄUTH": a name, or a name, a '
+            "space and one parameter, each of at most 64 visible ASCII characters"
+        ),
+        ':5: hosts[0].ports[0].capabilities.must[4]: must be a capability, but YAML reads 8 as a number: write "8"',
+        (
+            ':5: hosts[0].ports[0].capabilities.must[5]: must be a capability, not "A"B": a name, or a name, a '
+            "space and one parameter, each of at most 64 visible ASCII characters"
+        ),
+        ':5: hosts[0].ports[0].capabilities.must[7]: is named twice: "PIPELINING"',
+        ":5: hosts[0].ports[0].capabilities.must_nots: is not a known key: did you mean must_not?",
+        ":7: hosts[0].ports[1].capabilities: must be a mapping, not a list",
+        ':9: hosts[0].ports[2].capabilities.must_not: must be a list, not "VRFY"',
+    ),
+    "certificate-checks": (
+        ":5: hosts[0].ports[0].valid_certificate.names: is not a known key: did you mean name?",
+        ":5: hosts[0].ports[0].valid_certificate.dates: must be true or false, not no",
+        ":5: hosts[0].ports[0].valid_certificate.expiry: is not a known key: known here are chain, name, dates",
+        ":6: hosts[0].ports[1].valid_certificate: must be true or false, not a list",
+    ),
+    "certificate-checks-without-tls": (
+        ":4: hosts[0].ports[0].valid_certificate: cannot be met with tls: none, where no certificate is ever seen",
+    ),
     "certificate-without-tls": (
         ":4: hosts[0].ports[0].valid_certificate: cannot be met with tls: none, where no certificate is ever seen",
     ),
     "choice": (
         ':5: hosts[0].ports[0].starttls: must be one of required, optional, forbidden, not "maybe"',
-        ":6: hosts[0].ports[0].expect: must be one of open, closed, any, not on",
+        ":6: hosts[0].ports[0].expect: must be one of open, closed, filtered, any, not on",
         ":7: hosts[0].ports[0].tls: must be one of none, starttls, implicit, not a list",
         ":8: hosts[0].ports[0].protocol: must be one of smtp, imap, pop3, sieve, not an empty value",
     ),
@@ -106,6 +164,21 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "family-not-of-literal": (":3: hosts[0].ip_families: leaves nothing to probe: 192.0.2.1 is ipv4",),
     "family-twice": (':3: hosts[0].ip_families[1]: is named twice: "ipv4"',),
     "family-unknown": (':3: hosts[0].ip_families[1]: must be one of ipv4, ipv6, not "ipv5"',),
+    "greeting-codes": (
+        ":4: hosts[0].ports[0].greeting_codes: must name at least one",
+        ":5: hosts[0].ports[1].greeting_codes[1]: must be a reply code from 200 to 599, not 199",
+        ":5: hosts[0].ports[1].greeting_codes[2]: must be a reply code from 200 to 599, not 600",
+        ":5: hosts[0].ports[1].greeting_codes[3]: must be a reply code: write 554 without quotes",
+        ":5: hosts[0].ports[1].greeting_codes[4]: is named twice: 220",
+        ":6: hosts[0].ports[2].greeting_codes: must be a list, not 554",
+    ),
+    "greeting-codes-many": (":3: hosts[0].greeting_codes: must name at most 10, not 11",),
+    "greeting-codes-without-smtp": (
+        ":4: hosts[0].ports[0].greeting_codes: has no meaning with protocol: imap, whose greetings have no code",
+    ),
+    "greeting-codes-without-smtp-default": (
+        ":3: defaults.ports.110.greeting_codes: has no meaning with protocol: pop3, whose greetings have no code",
+    ),
     "group-not-mapping": (':2: defaults.timeouts: must be a mapping, not "5s"',),
     "host-brackets": (':1: hosts[0]: must be a host name or an IP address without brackets, not "[2001:db8::1]"',),
     "host-empty": (":2: hosts[0]: must be a host name or an IP address, not an empty value",),
@@ -267,6 +340,14 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ':8: hosts[1]: must be a host name or an IP address without a dot at its end, not "mail.example.org."',
     ),
     "merge-key": (':4: hosts[1]."<<": is not understood: write what several hosts share under defaults',),
+    "min-tls": (
+        ":4: hosts[0].ports[0].min_tls: must be one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3, not 1.2",
+        ':5: hosts[0].ports[1].min_tls: must be one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3, not "tls1.2"',
+        ":6: hosts[0].ports[2].min_tls: must be one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3, not a list",
+    ),
+    "min-tls-without-tls": (
+        ":4: hosts[0].ports[0].min_tls: has no meaning with tls: none, where no version is ever negotiated",
+    ),
     "nameserver-name": (
         ':1: nameservers[0]: must be an IP address, not "ns.example.org"',
         ':1: nameservers[2]: is named twice: "192.0.2.53"',

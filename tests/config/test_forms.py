@@ -10,6 +10,7 @@ from exporter.config.model import Config
 from exporter.config.wellknown import COMMON_PORTS, WELL_KNOWN
 from exporter.targets import (
     AuthRule,
+    CertificateChecks,
     Expectation,
     IpFamily,
     PortState,
@@ -19,6 +20,7 @@ from exporter.targets import (
     Target,
     Timeouts,
     TlsMode,
+    TlsVersion,
 )
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yml"
@@ -226,10 +228,13 @@ def test_everything_of_a_target_can_be_configured(tmp_path: Path) -> None:
         labels: {team: mail, site: milan}
         ports:
           - port: 587
-            expect: closed
+            expect: filtered
             starttls: optional
-            valid_certificate: false
+            valid_certificate: {name: false}
             auth_before_tls: allowed
+            min_tls: TLSv1.3
+            greeting_codes: [554, 521]
+            capabilities: {must: [8bitmime, size 10240000], must_not: [vrfy]}
             interval: 1h30m
             timeouts: {connect: 500ms, greeting: 1m, reply: 2s, handshake: 3s, total: 90s}
             ehlo_name: "[IPv6:2001:db8::9]"
@@ -242,7 +247,17 @@ def test_everything_of_a_target_can_be_configured(tmp_path: Path) -> None:
             host="mail.example.org",
             service=Service(587, Protocol.SMTP, TlsMode.STARTTLS),
             ip_family=IpFamily.IPV6,
-            expectation=Expectation(PortState.CLOSED, StarttlsRule.OPTIONAL, False, AuthRule.ALLOWED),
+            expectation=Expectation(
+                PortState.FILTERED,
+                StarttlsRule.OPTIONAL,
+                True,
+                AuthRule.ALLOWED,
+                certificate_checks=CertificateChecks(name=False),
+                greeting_codes=(554, 521),
+                capabilities_must=("8BITMIME", "SIZE 10240000"),
+                capabilities_must_not=("VRFY",),
+                min_tls=TlsVersion.TLS_1_3,
+            ),
             ip_families=(IpFamily.IPV6,),
             interval=5400,
             timeouts=Timeouts(0.5, 60, 2, 3, 90),

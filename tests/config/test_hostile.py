@@ -14,6 +14,7 @@ from exporter.config.model import Config
 NAMES = sorted(
     {entry.name for entry in TABLE}
     | {key.name.partition(".")[2] for group in TABLE if isinstance(group, Group) for key in group.keys}
+    | {"chain", "dates"}
 )
 
 # Pieces that mean something to YAML or to us, so that random texts get beyond the first line.
@@ -56,6 +57,7 @@ SCALARS = (
     | st.sampled_from(
         ["mail.example.org", "2001:db8::1", "60s", "ipv4", "required", "closed", "smtp", "starttls", "none"]
     )
+    | st.sampled_from(["filtered", "TLSv1.2", "AUTH PLAIN", "AUTH", 220, 554])
 )
 
 TREES = st.recursive(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from exporter.config.load import parse
-from exporter.targets import Target
+from exporter.targets import CertificateChecks, Target, TlsVersion
 
 PORT, HOST, PORT_DEFAULT, DEFAULT = "port", "host", "port default", "default"
 
@@ -48,6 +48,35 @@ SETTINGS: dict[str, tuple[Sequence[str], Callable[[Target], object], Sequence[ob
         [False, True, False, True],
         True,
     ),
+    "certificate checks": (
+        ["{chain: false}", "true", "{name: false, dates: false}", "{}"],
+        lambda target: target.expectation.certificate_checks,
+        [
+            CertificateChecks(chain=False),
+            CertificateChecks(),
+            CertificateChecks(name=False, dates=False),
+            CertificateChecks(),
+        ],
+        CertificateChecks(),
+    ),
+    "min_tls": (
+        ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+        lambda target: target.expectation.min_tls,
+        list(TlsVersion),
+        None,
+    ),
+    "greeting_codes": (
+        ["[220]", "[554, 521]", "[220, 421]", "[554]"],
+        lambda target: target.expectation.greeting_codes,
+        [(220,), (554, 521), (220, 421), (554,)],
+        (),
+    ),
+    "capabilities": (
+        ["{must: []}", "{must: [a]}", "{must: [b]}", "{must: [c d]}"],
+        lambda target: target.expectation.capabilities_must,
+        [(), ("A",), ("B",), ("C D",)],
+        (),
+    ),
     "auth_before_tls": (
         ["allowed", "forbidden", "allowed", "forbidden"],
         lambda target: target.expectation.auth_before_tls.value,
@@ -76,7 +105,8 @@ def resolved(key: str, values: dict[str, str]) -> Target:
 def test_the_nearest_layer_has_the_last_word(key: str, first: int) -> None:
     written, shown, expected, built_in = SETTINGS[key]
     levels = [PORT, HOST, PORT_DEFAULT, DEFAULT]
-    target = resolved(key, dict(zip(levels[first:], written[first:], strict=True)))
+    name = "valid_certificate" if key == "certificate checks" else key
+    target = resolved(name, dict(zip(levels[first:], written[first:], strict=True)))
     assert shown(target) == [*expected, built_in][first]
 
 
@@ -94,6 +124,25 @@ def test_each_timeout_is_inherited_by_itself() -> None:
         4,
         50,
     )
+
+
+def test_each_list_of_capabilities_is_inherited_by_itself() -> None:
+    text = """
+    defaults: {ip_families: [ipv4], capabilities: {must: [DSN], must_not: [VRFY]}}
+    hosts: [{host: mail.example.org, capabilities: {must: [PIPELINING]}, ports: [25, {port: 587, capabilities: {}}]}]
+    """
+    for target in parse(text, "conf.yml").targets:
+        expected = target.expectation
+        assert (expected.capabilities_must, expected.capabilities_must_not) == (("PIPELINING",), ("VRFY",))
+
+
+def test_the_checks_of_a_certificate_are_inherited_together() -> None:
+    text = """
+    defaults: {ip_families: [ipv4], valid_certificate: {chain: false}}
+    hosts: [{host: mail.example.org, ports: [{port: 465, valid_certificate: {name: false}}]}]
+    """
+    (target,) = parse(text, "conf.yml").targets
+    assert target.expectation.certificate_checks == CertificateChecks(name=False)
 
 
 def test_labels_are_merged_by_name_and_the_host_wins() -> None:

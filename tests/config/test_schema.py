@@ -56,8 +56,10 @@ def _holds(keyword: str, argument: object, schema: Mapping[str, object], value: 
             )
         case ("items", dict(inner)):
             return not isinstance(value, list) or all(accepts(inner, item) for item in value)
-        case ("minItems", int(bound)):
-            return not isinstance(value, list) or len(value) >= bound
+        case ("minItems" | "maxItems", int(bound)):
+            return not isinstance(value, list) or (
+                len(value) >= bound if keyword == "minItems" else len(value) <= bound
+            )
         case ("uniqueItems", True):
             return not isinstance(value, list) or len({json.dumps(item) for item in value}) == len(value)
         case ("required", list(names)):
@@ -97,6 +99,8 @@ def test_the_schema_accepts_the_example() -> None:
         "{hosts: [], defaults: {timeouts: {total: 1m30s}, source_address: {ipv4: 192.0.2.1}, labels: {site: milan}}}",
         "{hosts: [], defaults: {ports: {25: {interval: 10s, expect: any}}}}",
         "hosts_files: ['conf.d/*.yml']",
+        "{hosts: [], defaults: {valid_certificate: {dates: false}, min_tls: TLSv1.2, greeting_codes: [554]}}",
+        "hosts: [{host: a, ports: [{port: 25, expect: filtered, capabilities: {must: [AUTH PLAIN], must_not: []}}]}]",
     ],
 )
 def test_the_schema_accepts_what_the_loader_accepts(text: str) -> None:
@@ -133,6 +137,14 @@ def test_the_schema_accepts_what_the_loader_accepts(text: str) -> None:
         "label-not-text",
         "source-address-text",
         "hosts-files-not-list",
+        "truth",
+        "certificate-checks",
+        "min-tls",
+        "greeting-codes",
+        "greeting-codes-many",
+        "capabilities-syntax",
+        "capabilities-long",
+        "capabilities-many",
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses_for_its_form(name: str) -> None:

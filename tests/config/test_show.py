@@ -25,6 +25,8 @@ hosts:
     ports:
       - port: 587
         starttls: optional
+        valid_certificate: {dates: false}
+        capabilities: {must: [pipelining, AUTH Plain]}
 """
 
 SHOWN = """\
@@ -37,26 +39,30 @@ mailprobe:                     # conf.yml
   certificate_retention: 1d    # built in
   metrics.capabilities: false  # built in
 
-mail.example.org port 587:                             # conf.yml:12
-  protocol: smtp                                       # built in
-  tls: starttls                                        # built in
-  ip_families: [ipv4]                                  # host (conf.yml:9)
-  expect: open                                         # built in
-  starttls: optional                                   # port entry (conf.yml:13)
-  valid_certificate: true                              # built in
-  auth_before_tls: allowed                             # defaults.ports.587 (conf.yml:6)
-  interval: 60s                                        # defaults (conf.yml:3)
-  timeouts.connect: 5s                                 # built in
-  timeouts.greeting: 30s                               # built in
-  timeouts.reply: 10s                                  # built in
-  timeouts.handshake: 10s                              # built in
-  timeouts.total: 60s                                  # built in
-  ehlo_name: (the machine's own name, or its address)  # built in
-  server_name: (the host)                              # built in
-  ca_file: (the system's roots)                        # built in
-  source_address.ipv4: (the system's choice)           # built in
-  labels.site: milan                                   # host (conf.yml:10)
-  labels.team: mail                                    # defaults (conf.yml:4)
+mail.example.org port 587:                                    # conf.yml:12
+  protocol: smtp                                              # built in
+  tls: starttls                                               # built in
+  ip_families: [ipv4]                                         # host (conf.yml:9)
+  expect: open                                                # built in
+  starttls: optional                                          # port entry (conf.yml:13)
+  valid_certificate: {chain: true, name: true, dates: false}  # port entry (conf.yml:14)
+  auth_before_tls: allowed                                    # defaults.ports.587 (conf.yml:6)
+  min_tls: (any version)                                      # built in
+  greeting_codes: (220)                                       # built in
+  capabilities.must: [PIPELINING, AUTH PLAIN]                 # port entry (conf.yml:15)
+  capabilities.must_not: []                                   # built in
+  interval: 60s                                               # defaults (conf.yml:3)
+  timeouts.connect: 5s                                        # built in
+  timeouts.greeting: 30s                                      # built in
+  timeouts.reply: 10s                                         # built in
+  timeouts.handshake: 10s                                     # built in
+  timeouts.total: 60s                                         # built in
+  ehlo_name: (the machine's own name, or its address)         # built in
+  server_name: (the host)                                     # built in
+  ca_file: (the system's roots)                               # built in
+  source_address.ipv4: (the system's choice)                  # built in
+  labels.site: milan                                          # host (conf.yml:10)
+  labels.team: mail                                           # defaults (conf.yml:4)
 """
 
 
@@ -94,6 +100,13 @@ def test_a_command_line_is_shown_as_one() -> None:
             "labels: {a: 'no', b: '12', c: 'ü: #'}, ports: [25]}, {host: b, ports: [25]}, "
             "{host: '2001:db8::1', ports: [465], labels: {a: 'no', b: '12', c: 'ü: #'}}]",
             id="texts that YAML would misread",
+        ),
+        pytest.param(
+            "hosts: [{host: a, ip_families: [ipv4], greeting_codes: [220, 554], min_tls: TLSv1.3, "
+            "valid_certificate: {chain: false}, capabilities: {must: [a], must_not: [b c]}, ports: [25, 993, "
+            "{port: 465, expect: filtered, valid_certificate: false}, "
+            "{port: 26, protocol: pop3, tls: none, capabilities: {must: []}}]}]",
+            id="everything that can be declared",
         ),
         pytest.param(
             "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms}", id="daemon"

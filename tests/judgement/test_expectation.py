@@ -102,13 +102,13 @@ def test_an_expired_certificate_fails_where_a_valid_one_is_declared() -> None:
     judgement = judged(replace(healthy(target()), verdict=EXPIRED))
     assert (judgement.outcome, judgement.success) == (Outcome.EXPECTATION_FAILED, False)
     assert dict(judgement.expectations)[ExpectationName.VALID_CERTIFICATE] is False
-    assert judgement.detail == "the certificate is not valid: expired"
+    assert judgement.detail == "the certificate is not valid: dates (expired)"
 
 
-def test_all_faults_of_a_certificate_are_named() -> None:
+def test_all_faults_of_a_certificate_are_named_with_the_checks_that_they_fail() -> None:
     faults = (CertificateFault.EXPIRED, CertificateFault.NAME_MISMATCH)
     judgement = judged(replace(healthy(target()), verdict=CertificateVerdict(True, False, False, faults)))
-    assert judgement.detail == "the certificate is not valid: expired, name_mismatch"
+    assert judgement.detail == "the certificate is not valid: name (name_mismatch), dates (expired)"
 
 
 def test_an_expired_certificate_does_no_harm_where_none_is_declared() -> None:
@@ -128,7 +128,7 @@ def test_passwords_before_tls_fail_where_they_are_forbidden(mode: TlsMode) -> No
 
 def test_the_sessions_own_words_follow_what_is_unmet() -> None:
     result = replace(healthy(target()), verdict=EXPIRED, detail="closed without goodbye")
-    assert judged(result).detail == "the certificate is not valid: expired; closed without goodbye"
+    assert judged(result).detail == "the certificate is not valid: dates (expired); closed without goodbye"
 
 
 def test_a_fault_of_the_session_keeps_its_outcome_whatever_else_is_unmet() -> None:
@@ -199,9 +199,14 @@ def test_the_names_of_expectations_are_label_values() -> None:
     assert [str(name) for name in ExpectationName] == [
         "open",
         "closed",
+        "filtered",
+        "greeting_code",
         "starttls",
         "valid_certificate",
         "auth_before_tls",
+        "capabilities_must",
+        "capabilities_must_not",
+        "min_tls",
     ]
 
 

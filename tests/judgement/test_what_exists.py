@@ -9,39 +9,52 @@ from exporter.results import Outcome, Phase, ProbeResult, Resolution
 from exporter.targets import IpFamily, PortState, Target
 from tests.judgement.sessions import BOTH_FAMILIES, ONLY_IPV4, ONLY_IPV6, STARTED, ended, expectation, target
 
-# For `open`, `closed` and `any`: the outcome as exposed, and success.
-Row = tuple[tuple[Outcome, bool | None], tuple[Outcome, bool | None], tuple[Outcome, bool | None]]
+# The outcome as exposed, and success.
+Cell = tuple[Outcome, bool | None]
+# For `open`, `closed`, `filtered` and `any`.
+Row = tuple[Cell, Cell, Cell, Cell]
 
 
 def session_fault(outcome: Outcome) -> Row:
     """It was connected, and then something went wrong."""
-    return (outcome, False), (Outcome.UNEXPECTED_OPEN, False), (outcome, False)
+    return (outcome, False), (Outcome.UNEXPECTED_OPEN, False), (Outcome.UNEXPECTED_OPEN, False), (outcome, False)
 
 
-def not_open(outcome: Outcome) -> Row:
-    return (outcome, False), (Outcome.CLOSED_AS_EXPECTED, True), (outcome, None)
+def refused(outcome: Outcome) -> Row:
+    """The host said that nothing is there, so it was reached."""
+    return (outcome, False), (Outcome.CLOSED_AS_EXPECTED, True), (Outcome.EXPECTATION_FAILED, False), (outcome, None)
+
+
+def unanswered(outcome: Outcome) -> Row:
+    """The host itself said nothing."""
+    return (outcome, False), (Outcome.CLOSED_AS_EXPECTED, True), (Outcome.CLOSED_AS_EXPECTED, True), (outcome, None)
 
 
 def no_answer(outcome: Outcome) -> Row:
     """DNS left it open whether the port is."""
-    return (outcome, False), (outcome, False), (outcome, False)
+    return (outcome, False), (outcome, False), (outcome, False), (outcome, False)
 
 
 def unknown(outcome: Outcome) -> Row:
-    return (outcome, None), (outcome, None), (outcome, None)
+    return (outcome, None), (outcome, None), (outcome, None), (outcome, None)
 
 
 # The outcomes that a probe never yields are not here: see `NEVER_FROM_A_PROBE`.
 TABLE: dict[Outcome, Row] = {
-    Outcome.OK: ((Outcome.OK, True), (Outcome.UNEXPECTED_OPEN, False), (Outcome.OK, True)),
+    Outcome.OK: (
+        (Outcome.OK, True),
+        (Outcome.UNEXPECTED_OPEN, False),
+        (Outcome.UNEXPECTED_OPEN, False),
+        (Outcome.OK, True),
+    ),
     Outcome.DNS_NXDOMAIN: no_answer(Outcome.DNS_NXDOMAIN),
     Outcome.DNS_ERROR: no_answer(Outcome.DNS_ERROR),
     Outcome.DNS_NO_ADDRESS: no_answer(Outcome.DNS_NO_ADDRESS),
     Outcome.NO_ROUTE: unknown(Outcome.NO_ROUTE),
     Outcome.LOCAL_ERROR: unknown(Outcome.LOCAL_ERROR),
-    Outcome.CONNECT_REFUSED: not_open(Outcome.CONNECT_REFUSED),
-    Outcome.CONNECT_TIMEOUT: not_open(Outcome.CONNECT_TIMEOUT),
-    Outcome.NETWORK_UNREACHABLE: not_open(Outcome.NETWORK_UNREACHABLE),
+    Outcome.CONNECT_REFUSED: refused(Outcome.CONNECT_REFUSED),
+    Outcome.CONNECT_TIMEOUT: unanswered(Outcome.CONNECT_TIMEOUT),
+    Outcome.NETWORK_UNREACHABLE: unanswered(Outcome.NETWORK_UNREACHABLE),
     Outcome.CONNECTION_RESET: session_fault(Outcome.CONNECTION_RESET),
     Outcome.GREETING_TIMEOUT: session_fault(Outcome.GREETING_TIMEOUT),
     Outcome.GREETING_REJECTED_TEMPORARILY: session_fault(Outcome.GREETING_REJECTED_TEMPORARILY),
