@@ -1,8 +1,8 @@
 """Whether a whole host is lost: the ports of one host over one address family, seen together.
 
-Ports that should be open count. A port that should be closed, and one of which nothing is expected, are no loss when
-they refuse, but while one of them answers the host is not lost. One port alone says nothing about a host, so at least
-two must be expected open.
+Ports that should be open count, and those of which nothing is expected once they were open: a host that was given by
+name alone can be lost as well. A port that should be closed, or that never answered, is no loss when it refuses, but
+while one answers the host is not lost. One port alone says nothing about a host, so at least two must count.
 """
 
 from typing import Final
@@ -40,11 +40,13 @@ class Outage:
         if reached(result):
             self._lost.discard(key)
             self._open.add(key)
+            if result.target.expectation.state is PortState.ANY:
+                self._expected.add(key)
         elif result.outcome in LOSSES:
             self._open.discard(key)
             self._lost.add(key)
 
     @property
     def total(self) -> bool:
-        """Every port that should be open is lost, and no other one answers."""
+        """Every port that counts is lost, and no other one answers."""
         return len(self._expected) >= LEAST_PORTS and self._expected <= self._lost and not self._open

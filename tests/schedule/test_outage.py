@@ -12,7 +12,9 @@ IMAPS = target(port=993)
 CLOSED = target(port=110, state=PortState.CLOSED)
 ANY = target(port=143, state=PortState.ANY)
 
-PORTS = {25: SMTP, 993: IMAPS, 110: CLOSED, 143: ANY}
+ANY_TOO = target(port=587, state=PortState.ANY)
+
+PORTS = {25: SMTP, 993: IMAPS, 110: CLOSED, 143: ANY, 587: ANY_TOO}
 
 OK = Outcome.OK
 REFUSED = Outcome.CONNECT_REFUSED
@@ -36,6 +38,10 @@ TIMEOUT = Outcome.CONNECT_TIMEOUT
         pytest.param([25, 110], [(25, REFUSED), (110, REFUSED)], False, id="closed-as-expected-is-no-loss"),
         pytest.param([25, 143], [(25, REFUSED), (143, REFUSED)], False, id="nor-is-what-nobody-expected"),
         pytest.param([110, 143], [(110, REFUSED), (143, REFUSED)], False, id="nothing-expected-open"),
+        pytest.param(
+            [143, 587], [(143, OK), (587, OK), (143, REFUSED), (587, REFUSED)], True, id="nothing-expected-but-was-open"
+        ),
+        pytest.param([143, 587], [(143, OK), (143, REFUSED), (587, REFUSED)], False, id="one-of-two-was-never-open"),
         pytest.param(
             [25, 993, 110], [(25, REFUSED), (993, REFUSED), (110, REFUSED)], True, id="lost-beside-a-closed-port"
         ),
