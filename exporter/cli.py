@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -128,6 +129,8 @@ def _run(options: argparse.Namespace) -> int:
     def read() -> Config:
         return load(Path(options.config_file))
 
+    # A reload that is asked for while the daemon starts must not end it; the daemon's own handler follows.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     ready = prepare(read)
     log.configure(options.log_level, options.log_format)
     asyncio.run(Daemon(read, ready, version=VERSION).run(_addresses(options), lambda urls: None))
@@ -194,6 +197,7 @@ def _introduce(demo: Demo, urls: Sequence[str]) -> None:
     print("Mail servers in good and bad states are running on this machine, and mailprobe watches them.\n")
     for state in demo.states:
         print(f"  {state.host:<{width}}  {state.fault}")
+        print(f"  {'':<{width}}  {state.query}")
     print(f"\nLook at     {urls[0]}/  or  {urls[0]}/metrics")
     print(f"For example curl -s {urls[0]}/metrics | grep mailprobe_success")
     print("Stop it with Ctrl-C.\n", flush=True)

@@ -71,6 +71,8 @@ def _context(
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(CIPHERS)
+    # Some releases of Python set it; then a client that hangs up looks like one that sent its close alert.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     with warnings.catch_warnings():
         # Python warns of TLS 1.0 and 1.1, and serving just those is what some scripts are for.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -31,7 +31,7 @@ class Prober:
         self._resolver = resolver
         self._means = means
         self._wall = wall
-        # When a silent port was last asked for TLS, on the loop's clock, and whether it spoke it.
+        # When a silent port was last asked for TLS, on the loop's clock, and whether it spoke it: until it greets.
         self._asked: dict[TargetKey, tuple[float, bool]] = {}
 
     async def __call__(self, target: Target, hold: Hold) -> ProbeResult:
@@ -62,8 +62,9 @@ class Prober:
             await Session(self._means, record, address, _left(record)).run()
         if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
             await self._ask_for_tls(record, hold, address)
-        else:
-            self._asked.pop(target.key, None)
+        elif target.key in self._asked:
+            # What was believed is no longer so; but it is not asked again before its day is over.
+            self._asked[target.key] = (self._asked[target.key][0], False)
 
     async def _ask_for_tls(self, record: Record, hold: Hold, address: str) -> None:
         """Tell a dead service from one that waits for TLS, which a plain session cannot."""

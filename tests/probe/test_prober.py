@@ -19,6 +19,7 @@ from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
 from exporter.results import Outcome, Phase, ProbeResult, Resolution
 from exporter.targets import IpFamily, Timeouts, TlsMode
+from tests.ipv6 import needs_ipv6
 from tests.probe.conftest import HOST, NOW, at_once, target
 
 Probe = Callable[..., Awaitable[ProbeResult]]
@@ -146,6 +147,7 @@ async def test_a_source_address_is_used(probe: Probe) -> None:
     assert server.faults == []
 
 
+@needs_ipv6
 async def test_both_families_are_probed_alike(private_roots: Path) -> None:
     resolution = Resolution(Outcome.OK, ("127.0.0.1",), ("::1",), 0.0)
     async with ScriptedServer([Send(b"554 no\r\n")], host="::1") as server:
@@ -205,6 +207,8 @@ async def test_a_greeting_ends_what_was_believed_about_a_silent_port(probe: Prob
         outcomes = [(await probe(server.port, timeouts=timeouts)).outcome for _ in range(3)]
 
     assert outcomes == [Outcome.TLS_ON_PLAIN_PORT, Outcome.GREETING_REJECTED, Outcome.GREETING_TIMEOUT]
+    # Four sessions: it was asked once, and is not asked again on the same day.
+    assert len(server.sessions) == 4
 
 
 async def test_a_port_with_implicit_tls_is_never_asked_twice(probe: Probe, server_tls: ServerTls) -> None:

@@ -12,6 +12,7 @@ from exporter.web.address import ListenError
 from exporter.web.application import application
 from exporter.web.connection import Limits
 from exporter.web.server import listen
+from tests.ipv6 import needs_ipv6
 from tests.web.browser import browsing
 from tests.web.daemon import StandingDaemon
 
@@ -272,6 +273,7 @@ async def test_the_end_does_not_wait_for_a_client_that_does_not_read() -> None:
         assert len(await rest(reader)) < len(daemon.rendered.body)
 
 
+@needs_ipv6
 async def test_no_host_serves_both_families() -> None:
     async with listen(application(StandingDaemon()), [":0"]) as urls:
         for url in urls:

@@ -48,12 +48,15 @@ class Reading:
     """`facts` for people and metrics; the rest is what a verdict needs.
 
     well_formed      the strict parser took it
+    names, addresses  every one of the subjectAltName, while `facts` has a bounded number of them
     common_names     of the subject
     server_purpose   may identify a server; True where the certificate restricts nothing
     """
 
     facts: CertificateFacts
     well_formed: bool = True
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     common_names: tuple[str, ...] = ()
     server_purpose: bool = True
     weak_key: bool = False
@@ -96,7 +99,7 @@ def _read(der: bytes, fingerprint: str) -> Reading:
 def _strict(certificate: x509.Certificate, fingerprint: str) -> Reading:
     key_type, key_bits = _key(certificate)
     digest = _digest(certificate)
-    dns_names, ip_addresses = _alternative_names(certificate)
+    names, addresses = _alternative_names(certificate)
     facts = CertificateFacts(
         position=0,
         fingerprint_sha256=fingerprint,
@@ -108,11 +111,13 @@ def _strict(certificate: x509.Certificate, fingerprint: str) -> Reading:
         key_type=key_type,
         key_bits=key_bits,
         signature=_signature_name(certificate),
-        dns_names=dns_names,
-        ip_addresses=ip_addresses,
+        dns_names=_bounded(names),
+        ip_addresses=_bounded(addresses),
     )
     return Reading(
         facts=facts,
+        names=names,
+        addresses=addresses,
         common_names=tuple(
             str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         ),
@@ -168,9 +173,8 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], 
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return (), ()
-    dns = _bounded(names.get_values_for_type(x509.DNSName))
-    addresses = _bounded(str(address) for address in names.get_values_for_type(x509.IPAddress))
-    return dns, addresses
+    addresses = tuple(str(address) for address in names.get_values_for_type(x509.IPAddress))
+    return tuple(names.get_values_for_type(x509.DNSName)), addresses
 
 
 def _bounded(names: Iterable[str]) -> tuple[str, ...]:

@@ -15,12 +15,11 @@ from exporter.results import CertificateFault
 
 def name_fault(reading: Reading, reference: str) -> CertificateFault | None:
     """Compare with the reference identifier, a DNS name (internationalised ones in either form) or an IP literal."""
-    facts = reading.facts
-    if _issued_to(facts.dns_names, facts.ip_addresses, reference):
+    if _issued_to(reading.names, reading.addresses, reference):
         return None
     if _issued_to(reading.common_names, reading.common_names, reference):
         return CertificateFault.NAME_ONLY_IN_COMMON_NAME
-    if not (facts.dns_names or facts.ip_addresses or reading.common_names):
+    if not (reading.names or reading.addresses or reading.common_names):
         return CertificateFault.NO_NAMES
     return CertificateFault.NAME_MISMATCH
 
