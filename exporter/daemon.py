@@ -198,8 +198,7 @@ class Daemon:
 
     def _note_first_round(self) -> None:
         # Kept: what a reload brings in later does not make a service unready that was ready.
-        done, of = self._scheduler.first_round_progress
-        self._first_round_over = self._first_round_over or done == of
+        self._first_round_over = self._first_round_over or self._scheduler.first_round_done
 
     async def _reload_on(self, hang_up: asyncio.Event) -> None:
         while True:

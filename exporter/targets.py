@@ -122,10 +122,13 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """The limit of each stage in seconds; `total` bounds the whole probe, whatever the other five add up to.
+    """The limit of each stage in seconds; `total` bounds the whole probe, whatever the other four add up to.
 
-    RFC 5321 §4.5.3.2 lets a mail client wait five minutes for a greeting. A monitor answers sooner: 30 s is longer than
-    postscreen's greeting wait (6 s) and than the delays of common tarpits.
+    RFC 5321 §4.5.3.2 lets a mail client wait five minutes for a greeting. A monitor answers sooner: 30 s is longer
+    than postscreen's greeting wait (6 s) and than the delays of common tarpits. A connection that takes more than 5
+    s has lost its first packet twice (RFC 6298 §2: one second, doubled); an answer or a handshake that takes 10 s
+    is one that mail clients show as a failure. The total leaves room for a slow greeting and for all that follows
+    it.
     """
 
     connect: float = 5.0

@@ -38,6 +38,8 @@ _SENDING = ((465, TlsMode.IMPLICIT), (587, TlsMode.STARTTLS), (2525, TlsMode.STA
 _IMAP = ((993, TlsMode.IMPLICIT), (143, TlsMode.STARTTLS))
 _POP3 = ((995, TlsMode.IMPLICIT), (110, TlsMode.STARTTLS))
 
+CLIENT_PORTS = frozenset(port for port, _ in (*_SENDING, *_IMAP, *_POP3))
+
 _SECURITY = {TlsMode.IMPLICIT: "SSL/TLS", TlsMode.STARTTLS: "STARTTLS"}
 
 

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from exporter.check.advice import Purpose, advise
+from exporter.check.advice import CLIENT_PORTS, Purpose, advise
 from exporter.check.verdict import Checked, Status, life_left, overall, status
 from exporter.results import Capability, CertificateFacts, Outcome, ProbeResult
 from exporter.targets import TlsMode
@@ -19,6 +19,10 @@ from exporter.targets import TlsMode
 _DAY = 86400.0
 
 _SECURITY = {TlsMode.IMPLICIT: "TLS", TlsMode.STARTTLS: "STARTTLS", TlsMode.NONE: "plain"}
+
+_NOTHING_TO_RECOMMEND = (
+    "Of the ports for clients that were probed, none is open, encrypted and has a valid certificate."
+)
 
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "bold red", Status.UNKNOWN: "magenta"}
 
@@ -161,13 +165,13 @@ def _print_transcript(console: Console, result: ProbeResult) -> None:
 
 
 def _print_advice(console: Console, host: str, everything: Sequence[Checked]) -> None:
+    probed = {checked.result.target.service.port for checked in everything if checked.result.target.host == host}
+    if not probed & CLIENT_PORTS:
+        return
     settings = advise(host, everything)
     console.print(Text("\n  For a mail client", style="bold"))
     if not settings:
-        text = (
-            "    None of the usual ports is open, encrypted and shows a valid certificate, so none can be recommended."
-        )
-        console.print(Text(text))
+        console.print(Text(f"    {_NOTHING_TO_RECOMMEND}"))
     for setting in settings:
         what = "send  " if setting.purpose is Purpose.SENDING else "read  "
         text = f"    {what}{setting.protocol} port {setting.port}, security {setting.security}: {setting.reason}"

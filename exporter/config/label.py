@@ -7,7 +7,8 @@ from exporter.config.cursor import Cursor
 from exporter.config.fault import Place, quoted
 from exporter.config.kind import Kind, read_text
 
-# Every label that a metric of ours carries, those that Prometheus or a histogram adds included.
+# Every label that a metric of ours carries, those that a histogram adds included, and `variant`, which is kept free for
+# other ways to shake hands with one port.
 # fmt: off
 OUR_LABELS = frozenset({
     "host", "port", "protocol", "tls", "ip_family", "address", "outcome", "phase", "check", "reason", "expectation",

@@ -113,6 +113,11 @@ def test_nothing_from_a_server_is_obeyed_by_a_terminal_or_read_as_markup() -> No
     assert "[bold red]" in text
 
 
+def test_nothing_is_advised_where_no_port_for_clients_was_probed() -> None:
+    assert "mail client" not in printed(healthy(25))
+    assert "none is open, encrypted" in printed(closed(587))
+
+
 def test_json_says_the_same_and_null_where_nothing_is_known() -> None:
     data = json.loads(json.dumps(as_json([checked(healthy(465)), checked(closed(587))], NOW)))
 

@@ -479,6 +479,16 @@ async def test_a_certificate_nobody_trusts_is_seen_and_the_session_goes_on(probe
     assert result.findings.capabilities_tls is not None
 
 
+async def test_a_certificate_that_alternates_is_seen_as_each_session_shows_it(
+    probe: Probe, authority: Authority
+) -> None:
+    old, new = (ServerTls(authority.issue(["mail.example.org"])) for _ in range(2))
+    async with ScriptedServer(upgraded(old), upgraded(new), upgraded(old)) as server:
+        seen = [(await probe(server.port)).certificates[0].fingerprint_sha256 for _ in range(3)]
+
+    assert seen[0] == seen[2] != seen[1]
+
+
 async def test_without_a_name_of_our_own_the_address_literal_is_said(probe: Probe) -> None:
     async with ScriptedServer([GREETING, Expect(rb"EHLO \[127\.0\.0\.1\]"), OFFER, *GOODBYE]) as server:
         await probe(server.port, tls=NONE, ehlo_name=None)

@@ -14,7 +14,6 @@ from tests.real.postfix import PostfixService, RealPostfix
 
 # By the name of their standard; `loopback.port_for` says where they are served.
 POSTFIX_PORTS = (25, 465, 587)
-IMPLICIT_TLS_PORTS = (465, 993, 995)
 STARTTLS_PORTS = (25, 587, 143, 110, 4190)
 ALL_PORTS = (*POSTFIX_PORTS, *DOVECOT_PORTS)
 
