@@ -35,7 +35,8 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         "mailprobe_port_expected_open",
         Kind.GAUGE,
         Scope.TARGET,
-        help="1 if the configuration expects the port to be open, 0 if closed; absent where it expects neither.",
+        help="1 if the configuration expects the port to be open, 0 if closed or filtered; absent where it expects "
+        "nothing.",
         samples=read.port_expected_open,
     ),
     Metric(

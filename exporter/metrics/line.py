@@ -34,7 +34,11 @@ class Sample:
 
 def bounded(text: str | None) -> str:
     """A label value that a server chose, cut at 128 bytes and never inside a character; unknown is empty."""
-    printable = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text or "")
+    text = text or ""
+    # Nearly always, and told in a fraction of the time that the rest takes.
+    if len(text) <= LABEL_VALUE_BYTES and text.isascii() and text.isprintable():
+        return text
+    printable = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
     return printable.encode()[:LABEL_VALUE_BYTES].decode(errors="ignore")
 
 
@@ -48,26 +52,31 @@ def labels(pairs: Labels) -> str:
 
 def number(value: float) -> str:
     """A value in the shortest form that is read back as the same number."""
+    # Whole numbers lose their `.0`; beyond 2**53 the exponent is shorter than the digits.
+    if -(2**53) < value < 2**53:
+        whole = int(value)
+        return str(whole) if whole == value else repr(value)
     try:
         exact = float(value)
     except OverflowError:  # an integer that no float can hold
         exact = math.inf if value > 0 else -math.inf
+    if math.isfinite(exact):
+        return repr(exact)
     if math.isnan(exact):
         return "NaN"
-    if math.isinf(exact):
-        return "+Inf" if exact > 0 else "-Inf"
-    # Whole numbers lose their `.0`; beyond 2**53 the exponent is shorter than the digits.
-    return str(int(exact)) if exact.is_integer() and abs(exact) < 2**53 else repr(exact)
+    return "+Inf" if exact > 0 else "-Inf"
 
 
 def lines(name: str, owner: str, samples: Iterable[Sample]) -> bytes:
     """All samples of a metric that belong to one owner, whose own labels are already written."""
-    text = []
+    text = ""
     for sample in samples:
-        own = labels(sample.labels)
-        inside = f"{owner},{own}" if owner and own else owner or own
-        text.append(f"{name}{sample.suffix}{{{inside}}} {number(sample.value)}\n")
-    return "".join(text).encode()
+        inside = owner
+        if sample.labels:
+            own = labels(sample.labels)
+            inside = f"{owner},{own}" if owner and own else owner or own
+        text += f"{name}{sample.suffix}{{{inside}}} {number(sample.value)}\n"
+    return text.encode()
 
 
 def _escaped(value: str) -> str:

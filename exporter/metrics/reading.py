@@ -13,6 +13,9 @@ from exporter.metrics.state import GREETING_BUCKETS, CertificateSeen, ExporterSt
 from exporter.results import Outcome, Phase, ProbeResult
 from exporter.targets import IpFamily, PortState, TlsMode
 
+# As OpenMetrics writes bounds, in both formats alike.
+_BUCKET_LABELS = tuple((("le", bound),) for bound in (*map(repr, GREETING_BUCKETS), "+Inf"))
+
 Number = float | None
 TargetReading = Callable[[TargetState], Iterable[Sample]]
 
@@ -73,16 +76,16 @@ def phase_durations(state: TargetState) -> Iterator[Sample]:
 
 
 def greeting_latency(state: TargetState) -> Iterator[Sample]:
-    """The histogram, cumulative as Prometheus wants it; bounds as OpenMetrics writes them, in both formats alike.
+    """The histogram, cumulative as Prometheus wants it.
 
     A port that never greeted has none: seven zeros for each closed port would say nothing.
     """
     if not any(state.greeting.counts):
         return
     running = 0
-    for bound, count in zip((*map(repr, GREETING_BUCKETS), "+Inf"), state.greeting.counts, strict=True):
+    for labels, count in zip(_BUCKET_LABELS, state.greeting.counts, strict=True):
         running += count
-        yield Sample(running, (("le", bound),), "_bucket")
+        yield Sample(running, labels, "_bucket")
     yield Sample(state.greeting.total, suffix="_sum")
     yield Sample(running, suffix="_count")
 

@@ -6,6 +6,7 @@ clock or is changed in place, so a view that somebody holds stays as it was.
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from exporter.judgement.expectation import Judgement, has_no_address
 from exporter.results import CertificateFacts, CertificateVerdict, Outcome, Phase, ProbeResult, Resolution
@@ -169,6 +170,8 @@ def routed(result: ProbeResult) -> bool | None:
     return None if result.port_open is None else True
 
 
+# Asked at every probe; to find that a name is no address takes an exception each time.
+@lru_cache(maxsize=4096)
 def _is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -187,7 +190,7 @@ def _known(before: bool, result: ProbeResult) -> bool:
 
 def _initial(target: Target) -> tuple[tuple[Outcome, int], ...]:
     """The good outcome, which is there from the first probe on: a rate over it must not be absent while all fails."""
-    closed = target.expectation.state is PortState.CLOSED
+    closed = target.expectation.state in (PortState.CLOSED, PortState.FILTERED)
     return ((Outcome.CLOSED_AS_EXPECTED if closed else Outcome.OK, 0),)
 
 

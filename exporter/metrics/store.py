@@ -49,8 +49,8 @@ class Store:
         self._host_table = Table(HOST_METRICS, [owner.of_host(state) for state in self._hosts.values()])
         self._target_rows = {key: row for row, key in enumerate(self._targets)}
         self._host_rows = {host: row for row, host in enumerate(self._hosts)}
-        for state in self._targets.values():
-            self._write(state)
+        for key, state in self._targets.items():
+            self._write(key, state)
         for host in self._hosts.values():
             self._write_host(host)
 
@@ -59,12 +59,15 @@ class Store:
 
         A result of a target that is not configured (any more, or not so) comes too late and is left aside.
         """
-        before = self._targets.get(result.target.key)
+        key = result.target.key
+        before = self._targets.get(key)
         if before is None or before.target != result.target:
             return
-        self._write(before.after(result, judgement, interval))
-        if result.resolution is not None:
-            self._write_host(self._hosts[result.target.host].after(result.resolution))
+        self._write(key, before.after(result, judgement, interval))
+        host = self._hosts[key.host]
+        after = host if result.resolution is None else host.after(result.resolution)
+        if after is not host:
+            self._write_host(after)
 
     def missed(self, target: Target) -> None:
         """Count a round of `target` that could not be kept."""
@@ -111,17 +114,16 @@ class Store:
         before = self._hosts.get(host, HostState(host))
         return replace(before, labels=owner.shared_labels(self._by_host[host]))
 
-    def _write(self, state: TargetState) -> None:
-        target = state.target
-        self._targets[target.key] = state
-        row = self._target_rows[target.key]
+    def _write(self, key: TargetKey, state: TargetState) -> None:
+        self._targets[key] = state
+        row = self._target_rows[key]
         if state.exists:
             self._target_table.write(row, state)
         else:
             self._target_table.clear(row)
         tried = None if state.result is None else routed(state.result)
         if tried is not None:
-            self._routed[target.ip_family][target.key] = tried
+            self._routed[key.ip_family][key] = tried
         self._expiry = min(self._expiry, self._end_of_retention(state))
 
     def _write_host(self, state: HostState) -> None:
@@ -138,8 +140,8 @@ class Store:
         if now < self._expiry:
             return
         self._expiry = math.inf
-        for state in tuple(self._targets.values()):
+        for key, state in tuple(self._targets.items()):
             if now >= self._end_of_retention(state):
-                self._write(state.without_certificate())
+                self._write(key, state.without_certificate())
             else:
                 self._expiry = min(self._expiry, self._end_of_retention(state))

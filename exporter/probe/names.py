@@ -6,6 +6,7 @@ words and their own name.
 
 import ipaddress
 import socket
+from functools import lru_cache
 
 from exporter.probe.certificate.names import ascii_name, ip_literal
 
@@ -33,6 +34,8 @@ def address_literal(address: str) -> str:
     return f"[IPv6:{literal}]" if literal.version == 6 else f"[{literal}]"
 
 
+# Asked at every probe; to find that a name is no address takes an exception each time.
+@lru_cache(maxsize=4096)
 def tls_server_name(reference: str) -> str | None:
     """What to send as the TLS server name; `None` for an IP literal, which RFC 6066 §3 forbids."""
     return None if ip_literal(reference) is not None else ascii_name(reference)

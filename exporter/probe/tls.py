@@ -63,11 +63,16 @@ class TlsSession:
     def outgoing(self) -> bytes:
         """The ciphertext that waits to be sent; empty where there is none."""
         parts = []
-        while True:
+        full = True
+        while full:
             try:
-                parts.append(self._connection.bio_read(_DRAIN_BYTES))
+                part = self._connection.bio_read(_DRAIN_BYTES)
             except SSL.WantReadError:
-                return b"".join(parts)
+                break
+            # A buffer that is not full took all there was; to be told so by an exception costs as much as the reading.
+            full = len(part) == _DRAIN_BYTES
+            parts.append(part)
+        return b"".join(parts)
 
     def handshake(self, data: bytes = b"") -> bool:
         """Go on with the handshake after `data` arrived; True when it is complete. Raises TlsError and NotTls."""

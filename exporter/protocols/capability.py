@@ -4,7 +4,7 @@ All four protocols list a name and parameters; how a list travels is each protoc
 should be there is not decided here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from exporter.protocols.transcript import visible
 from exporter.results import Capability
@@ -15,15 +15,14 @@ Capabilities = tuple[Capability, ...]
 PASSWORD_MECHANISMS = frozenset({"PLAIN", "LOGIN"})
 
 
-def capability(words: Sequence[bytes]) -> Capability:
-    """A capability from its name and parameters; there must be a name."""
-    name, *parameters = words
-    return Capability(visible(name.upper()), tuple(visible(parameter) for parameter in parameters))
+def capability(name: bytes, *parameters: bytes) -> Capability:
+    """A capability from its name and parameters."""
+    return Capability(visible(name.upper()), tuple([visible(parameter) for parameter in parameters]))
 
 
 def lists(capabilities: Capabilities, name: str) -> bool:
     """Whether `name` (in upper case) is in the list."""
-    return any(offered.name == name for offered in capabilities)
+    return name in [offered.name for offered in capabilities]
 
 
 def reveals_password(mechanisms: Iterable[str]) -> bool:

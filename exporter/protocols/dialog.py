@@ -177,6 +177,10 @@ class Dialog(ABC):
     def _cleartext_auth(self, listed: Capabilities) -> bool | None:
         """Whether a password would be accepted now, before TLS."""
 
+    def _message_size_limit(self, listed: Capabilities) -> int | None:
+        """The bytes that a message may have at most, where the protocol has a word for it."""
+        return None
+
     def _comes_unasked(self, line: bytes) -> bool:
         """Whether a server may say this when nobody asked."""
         return False
@@ -217,14 +221,21 @@ class Dialog(ABC):
         """Keep a list; `None` is a server that answered and has no such list, and so no upgrade either."""
         capabilities = listed or ()
         offered = lists(capabilities, self.starttls_name)
+        limit = self._message_size_limit(capabilities)
         if self._secured:
-            self._findings = replace(self._findings, capabilities_tls=capabilities, starttls_offered_again=offered)
+            self._findings = replace(
+                self._findings,
+                capabilities_tls=capabilities,
+                starttls_offered_again=offered,
+                message_size_limit=limit,
+            )
         else:
             self._findings = replace(
                 self._findings,
                 capabilities=capabilities,
                 starttls_advertised=offered,
                 cleartext_auth=None if listed is None else self._cleartext_auth(listed),
+                message_size_limit=limit,
             )
 
     def _upgrade(self) -> Script:

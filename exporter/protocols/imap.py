@@ -31,7 +31,7 @@ class Response:
         name, _, words = (self.code if self.word in STATUSES else self.word + b" " + self.text).partition(b" ")
         if name.upper() != b"CAPABILITY":
             return None
-        return tuple(capability([word]) for word in words.split())
+        return tuple(capability(word) for word in words.split())
 
 
 class ImapDialog(Dialog):

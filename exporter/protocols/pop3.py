@@ -45,7 +45,7 @@ class Pop3Dialog(Dialog):
         # RFC 1939 §3: a lone dot ends the list, and a line that begins with a dot has got one more.
         while (line := (yield from self._line())) != b".":
             if words := line.removeprefix(b".").split():
-                listed.append(capability(words))
+                listed.append(capability(*words))
         return tuple(listed)
 
     def _request_tls(self) -> Script:

@@ -95,7 +95,7 @@ class SieveDialog(Dialog):
             if tokens and tokens[0].string and tokens[0].text:
                 # RFC 5804 §1.7: a name and, in one string, its words.
                 words = [word for token in tokens[1:] for word in token.text.split()]
-                listed.append(capability([tokens[0].text, *words]))
+                listed.append(capability(tokens[0].text, *words))
             elif tokens and not tokens[0].string and tokens[0].text.upper() in (b"OK", b"NO", b"BYE"):
                 return _answer(tokens, tuple(listed))
             else:

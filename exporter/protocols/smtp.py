@@ -8,6 +8,7 @@ Serves delivery (25) and submission (465, 587) alike. It never sends MAIL, RCPT 
     STARTTLS     220               4xx, 5xx            the same, and any other 2xx or 3xx
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
@@ -25,6 +26,9 @@ SIZE_DIGITS = 20
 # RFC 5321 §3.2 has a client fall back to HELO when EHLO is not recognized; of the codes in §4.2.2, these two say that
 # the command is unknown. The others refuse this client or its name, and would refuse its HELO as well.
 EHLO_UNKNOWN = frozenset({500, 502})
+
+# RFC 5321 §4.2.1: three digits, the first one of which is 2 to 5, then the end, a space or a hyphen, and a text.
+_REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class SmtpDialog(Dialog):
             return ()
         self._expect(250, reply, Outcome.EHLO_REJECTED)
         # RFC 5321 §4.1.1.1: the first line names the server; every other one is a keyword and its parameters.
-        return tuple(capability(words) for text in reply.texts[1:] if (words := text.split()))
+        return tuple(capability(*words) for text in reply.texts[1:] if (words := text.split()))
 
     def _request_tls(self) -> Script:
         yield from self._command("STARTTLS", Phase.STARTTLS)
@@ -96,12 +100,11 @@ class SmtpDialog(Dialog):
         yield self._say("QUIT")
         yield from self._reply()
 
-    def _note(self, listed: Capabilities | None) -> None:
-        super()._note(listed)
-        sizes = [offered.parameters[0] for offered in listed or () if offered.name == "SIZE" and offered.parameters]
+    def _message_size_limit(self, listed: Capabilities) -> int | None:
+        sizes = [offered.parameters[0] for offered in listed if offered.name == "SIZE" and offered.parameters]
         # RFC 1870 §3: zero, like no parameter, is 'no fixed limit'.
         limit = int(sizes[0]) if sizes and sizes[0].isdigit() and len(sizes[0]) <= SIZE_DIGITS else 0
-        self._findings = replace(self._findings, message_size_limit=limit or None)
+        return limit or None
 
     def _cleartext_auth(self, listed: Capabilities) -> bool:
         # RFC 4954 §3 has mechanisms as parameters. `AUTH=LOGIN`, older than any standard, is still listed beside it.
@@ -122,15 +125,16 @@ class SmtpDialog(Dialog):
         code = b""
         while True:
             line = yield from self._line()
-            if not _well_formed(line):
+            parts = _REPLY_LINE.fullmatch(line)
+            if parts is None:
                 raise self._nonsense(line, malformed)
+            former, (code, separator, text) = code, parts.groups(b"")
             # RFC 5321 §4.2.1: every line of a reply carries the same code.
-            if texts and line[:3] != code:
-                raise Fault(malformed, f"{quoted(line)} inside a reply that began with {visible(code)}")
-            code = line[:3]
-            texts.append(line[4:])
+            if texts and code != former:
+                raise Fault(malformed, f"{quoted(line)} inside a reply that began with {visible(former)}")
+            texts.append(text)
             # RFC 5321 §4.2.1: a hyphen announces more lines, and the last may be the bare code.
-            if line[3:4] != b"-":
+            if separator != b"-":
                 return Reply(int(code), tuple(texts))
 
     def _expect(self, code: int, reply: Reply, rejected: Outcome) -> None:
@@ -142,8 +146,3 @@ class SmtpDialog(Dialog):
         # Another positive code is most likely the answer to something else, such as a second greeting.
         if reply.code != code:
             raise Fault(Outcome.PROTOCOL_ERROR, f"{reply} as {self._awaited}")
-
-
-def _well_formed(line: bytes) -> bool:
-    """Three digits, the first one of RFC 5321 §4.2.1, then the end, a space or a hyphen."""
-    return line[:3].isdigit() and len(line) >= 3 and line[:1] in b"2345" and line[3:4] in (b"", b" ", b"-")

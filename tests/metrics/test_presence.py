@@ -161,6 +161,13 @@ def test_probes_are_counted_by_outcome_and_the_good_one_from_zero() -> None:
     assert world.value("mailprobe_probes_total", outcome="connect_refused") == 2
 
 
+@pytest.mark.parametrize("state", [PortState.CLOSED, PortState.FILTERED], ids=str)
+def test_the_good_outcome_of_a_port_that_should_not_answer_is_that_it_does_not(state: PortState) -> None:
+    world = delivered(healthy(target(expects=expectation(state))))
+    assert world.value("mailprobe_probes_total", outcome="closed_as_expected") == 0
+    assert world.value("mailprobe_probes_total", outcome="unexpected_open") == 1
+
+
 def test_expectations_are_exposed_as_judged() -> None:
     allowed = expectation(valid_certificate=False, auth_before_tls=AuthRule.ALLOWED)
     world = delivered(healthy(target(expects=allowed)))

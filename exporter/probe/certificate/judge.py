@@ -1,13 +1,14 @@
 """The verdict on a chain: path, name and dates, each with its reasons, remembered until a date in it passes.
 
 What is left to judge after a handshake is a function of the chain, the name, the roots and the time; so the verdict
-is kept by the first three, and made anew when the next date of any certificate involved is crossed.
+is kept by the first three, with the facts, and made anew when the next date of any certificate involved is crossed.
 """
 
 import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from exporter.probe.certificate.facts import Reader, Reading
 from exporter.probe.certificate.names import name_fault
@@ -15,18 +16,27 @@ from exporter.probe.certificate.trust import PathToRoot, TrustStores
 from exporter.results import CertificateFacts, CertificateFault, CertificateVerdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Examination:
+    """What one chain is and is worth, from the instant `made` to the first date after it, in Unix seconds."""
+
+    facts: tuple[CertificateFacts, ...]
+    verdict: CertificateVerdict
+    made: float
+    valid_until: float
+
+
 class CertificateJudge:
     """Examines what servers sent. One for the whole process; `trust` replaces the roots on a reload."""
 
-    # Twice the targets of a large installation; an entry is a few hundred bytes.
+    # Twice the targets of a large installation; an entry is a few hundred bytes, since a chain is kept as its digest.
     CAPACITY = 16384
 
     def __init__(self, stores: TrustStores, clock: Callable[[], float] = time.time) -> None:
         self._stores = stores
         self._clock = clock
         self._reader = Reader()
-        # With the instants between which a verdict holds: when it was made, and the next date in it.
-        self._verdicts: dict[tuple[bytes, str, str | None], tuple[CertificateVerdict, float, float]] = {}
+        self._examinations: dict[tuple[bytes, str, str | None], _Examination] = {}
 
     def trust(self, stores: TrustStores) -> None:
         """Use other roots from now on; every verdict is made anew.
@@ -34,25 +44,33 @@ class CertificateJudge:
         A session that began before may still ask for a file that the new configuration does not name.
         """
         self._stores = stores.over(self._stores)
-        self._verdicts.clear()
+        self._examinations.clear()
 
     def examine(
         self, chain: tuple[bytes, ...], reference: str, ca_file: str | None
     ) -> tuple[tuple[CertificateFacts, ...], CertificateVerdict]:
         """The facts of every certificate in `chain` (DER, as sent, not empty) and the verdict for `reference`."""
         now = self._clock()
-        readings = [self._reader.read(der, position) for position, der in enumerate(chain)]
         key = (_digest(chain), reference, ca_file)
-        verdict, made, valid_until = self._verdicts.get(key, (None, math.inf, -math.inf))
+        known = self._examinations.get(key)
         # Before it was made as well: the clock may have been ahead then.
-        if verdict is None or not made <= now <= valid_until:
-            path = self._stores[ca_file].path(chain, now)
-            on_path = [self._reader.read(der) for der in path.certificates]
-            verdict = _verdict(readings, path, on_path, reference, now)
-            if len(self._verdicts) >= self.CAPACITY:
-                del self._verdicts[next(iter(self._verdicts))]
-            self._verdicts[key] = (verdict, now, _next_edge((*readings, *on_path), now))
-        return tuple(reading.facts for reading in readings), verdict
+        if known is None or not known.made <= now <= known.valid_until:
+            known = self._examined(chain, reference, ca_file, now)
+            if len(self._examinations) >= self.CAPACITY:
+                del self._examinations[next(iter(self._examinations))]
+            self._examinations[key] = known
+        return known.facts, known.verdict
+
+    def _examined(self, chain: tuple[bytes, ...], reference: str, ca_file: str | None, now: float) -> _Examination:
+        readings = [self._reader.read(der, position) for position, der in enumerate(chain)]
+        path = self._stores[ca_file].path(chain, now)
+        on_path = [self._reader.read(der) for der in path.certificates]
+        return _Examination(
+            facts=tuple(reading.facts for reading in readings),
+            verdict=_verdict(readings, path, on_path, reference, now),
+            made=now,
+            valid_until=_next_edge((*readings, *on_path), now),
+        )
 
 
 def _verdict(
