@@ -23,24 +23,25 @@ def require(program: str, package: str) -> str:
     """
     found = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
     if found is None:
-        _lack(f"{program} is not installed: apt-get install {package}")
+        lack(f"{program} is not installed: apt-get install {package}")
     return found
 
 
 def require_file(path: str, package: str) -> str:
     """`path` itself; skips or fails like `require` if that file, which the Debian `package` brings, is not there."""
     if not os.path.isfile(path):
-        _lack(f"{path} is not there: apt-get install {package}")
+        lack(f"{path} is not there: apt-get install {package}")
     return path
 
 
 def require_root() -> None:
     """Skips or fails like `require` unless root runs the tests: mail servers start as root and give that up later."""
     if os.geteuid() != 0:
-        _lack("real mail servers can only be started by root: run the tests as root")
+        lack("real mail servers can only be started by root: run the tests as root")
 
 
-def _lack(what: str) -> NoReturn:
+def lack(what: str) -> NoReturn:
+    """Skip the test for want of `what`, or fail it where real servers are required."""
     if os.environ.get(REQUIRED_VARIABLE) == "1":
         pytest.fail(f"{what} ({REQUIRED_VARIABLE}=1 forbids to skip)", pytrace=False)
     pytest.skip(what)

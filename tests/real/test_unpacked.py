@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.require import REQUIRED_VARIABLE
 from tests.real.unpacked import FOLDER_VARIABLE, find
 
 MISSING = "a-server-that-nobody-wrote"
@@ -32,11 +33,14 @@ def test_a_folder_without_the_program_fails(monkeypatch: pytest.MonkeyPatch, tmp
         find(MISSING)
 
 
-def test_a_machine_that_has_it_nowhere_skips_even_where_real_servers_are_required(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("required", "exception"), [("0", pytest.skip.Exception), ("1", pytest.fail.Exception)], ids=["laptop", "required"]
+)
+def test_a_machine_that_has_it_nowhere_skips_or_fails_and_says_so(
+    required: str, exception: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("MAILPROBE_REQUIRE_REAL", "1")
+    monkeypatch.setenv(REQUIRED_VARIABLE, required)
 
-    with pytest.raises(pytest.skip.Exception, match=f"^{MISSING} is not installed, and {FOLDER_VARIABLE} names no"):
+    with pytest.raises(exception, match=f"^{MISSING} is not installed, and {FOLDER_VARIABLE} names no"):
         find(MISSING)

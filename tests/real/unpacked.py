@@ -7,8 +7,8 @@ merely unpacked excludes nobody:
     for package in *.deb; do dpkg -x "$package" FOLDER; done
     MAILPROBE_UNPACKED=FOLDER pytest tests/real
 
-A machine that neither has the program nor names such a folder skips the test, even where real servers are required; a
-folder without the program fails it.
+A machine that neither has the program nor names such a folder skips the test, or fails it where real servers are
+required; a folder without the program fails it anyhow.
 """
 
 import os
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.require import SYSTEM_FOLDERS
+from tests.real.require import SYSTEM_FOLDERS, lack
 
 FOLDER_VARIABLE = "MAILPROBE_UNPACKED"
 
@@ -42,12 +42,12 @@ class Program:
 
 
 def find(program: str) -> Program:
-    """The daemon `program`, unpacked or installed; skips the test where it is neither."""
+    """The daemon `program`, unpacked or installed; skips or fails the test like `require` where it is neither."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:
         found = shutil.which(program, path=os.pathsep.join(SYSTEM_FOLDERS))
         if found is None:
-            pytest.skip(f"{program} is not installed, and {FOLDER_VARIABLE} names no folder in which it was unpacked")
+            lack(f"{program} is not installed, and {FOLDER_VARIABLE} names no folder in which it was unpacked")
         return Program(Path(found))
     path = Path(folder).resolve() / "usr" / "sbin" / program
     if not path.is_file():
