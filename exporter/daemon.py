@@ -153,7 +153,7 @@ class Daemon:
         return time.time()
 
     def render_metrics(self, accept: str) -> Rendered:
-        return self._exposition.render(accept, "")
+        return self._exposition.render(accept)
 
     def states(self) -> Iterable[TargetState]:
         return self._store.states()

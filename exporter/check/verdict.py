@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from exporter.judgement.expectation import Judgement
+from exporter.judgement.lifetime import ENDING_SHARE
 from exporter.results import CertificateFacts, ProbeResult
-
-# ACME clients renew with a third of the life left (a rule that holds for 6-day certificates too); a quarter means that
-# the renewal has failed for a while.
-LIFE_LEFT_WARNING = 0.25
 
 
 class Status(IntEnum):
@@ -55,7 +52,7 @@ def status(checked: Checked, now: float) -> Status | None:
         return None if checked.result.port_open is False else Status.UNKNOWN
     leaf = checked.leaf
     left = life_left(leaf, now) if leaf is not None else None
-    return Status.WARNING if left is not None and left < LIFE_LEFT_WARNING else Status.OK
+    return Status.WARNING if left is not None and left < ENDING_SHARE else Status.OK
 
 
 def overall(everything: Sequence[Checked], now: float) -> Status:

@@ -116,7 +116,7 @@ HOSTS = (
     ),
     Host(
         "expiring",
-        "The certificate ends in five days, and nobody has renewed it.",
+        "The certificate ends within five days, and nobody has renewed it.",
         'mailprobe_certificate_not_after_timestamp_seconds{{host="{host}"}} - time() < 7 * 86400',
         _same((25, 465, 587, 993), NEARLY_OVER),
     ),
@@ -146,7 +146,7 @@ HOSTS = (
     ),
     Host(
         "forgotten",
-        "The certificate was renewed on 465, but 993 still shows last year's, which ends in twenty days.",
+        "The certificate was renewed on 465, but 993 still shows last year's, which ends within twenty days.",
         'count by (host) (count by (host, fingerprint_sha256) (mailprobe_certificate_info{{host="{host}"}})) > 1',
         (Port(465), Port(993, LAST_YEARS)),
     ),

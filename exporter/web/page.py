@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from exporter.judgement.lifetime import ENDING_SHARE
 from exporter.metrics.state import CertificateSeen, TargetState
 from exporter.results import Phase
 from exporter.targets import IpFamily, TlsMode
@@ -19,10 +20,6 @@ from exporter.web.standing import Standing, standing
 from exporter.web.wording import clock, instant, latency, span, visible
 
 _DAY = 86400.0
-
-# A certificate that is renewed in time never sees the last quarter of its life: ACME clients renew with a third left,
-# whether it lives 90 days or 6. The alert rules warn at the same share.
-_ENDING_SHARE = 0.25
 
 # Two rounds may be lost to a retry or a full schedule; after that somebody should look.
 _LATE_ROUNDS = 3
@@ -191,7 +188,7 @@ def _certificate(state: TargetState, now: float) -> CertificateCell | None:
     left = end - now
     if left <= 0:
         return CertificateCell(f"ended {span(-left)} ago", "bad", instant(end), faults, known)
-    ending = left < _ENDING_SHARE * _lifetime(seen, end)
+    ending = left < ENDING_SHARE * _lifetime(seen, end)
     mood = "warning" if ending or faults else "good"
     return CertificateCell(f"{_days(left)}{', ending' if ending else ''}", mood, instant(end), faults, known)
 

@@ -125,7 +125,7 @@ class _Mailprobe:
         gc.collect()
         began = time.process_time()
         self._runner.run(batch(partial(self._probe, CASES[case]), count))
-        self._exposition.render("", "")
+        self._exposition.render("")
         return time.process_time() - began
 
     async def _probe(self, mode: TlsMode, number: int) -> None:

@@ -107,7 +107,7 @@ class ByMailprobe:
             self._store.record(result, judgement, _INTERVAL)
 
     def render(self) -> bytes:
-        return self._exposition.render("", "").body
+        return self._exposition.render("").body
 
 
 class ByGauges:

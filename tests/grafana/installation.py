@@ -143,7 +143,7 @@ def _served(installation: Installation) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
             installation.probe()
-            rendered = installation.exposition.render(self.headers.get("Accept", ""), "")
+            rendered = installation.exposition.render(self.headers.get("Accept", ""))
             self.send_response(200)
             self.send_header("Content-Type", rendered.content_type)
             self.send_header("Content-Length", str(len(rendered.body)))

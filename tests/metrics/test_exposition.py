@@ -43,7 +43,7 @@ def openmetrics_families(text: str) -> list[Family]:
 
 
 def openmetrics(world: World) -> str:
-    return world.exposition.render(OPENMETRICS, "").body.decode()
+    return world.exposition.render(OPENMETRICS).body.decode()
 
 
 def test_both_formats_say_the_same() -> None:
@@ -94,17 +94,17 @@ def test_a_family_stands_in_one_piece() -> None:
     ],
 )
 def test_the_content_type_says_what_is_in_the_body(accept: str, content_type: str) -> None:
-    rendered = rich_world().exposition.render(accept, "")
+    rendered = rich_world().exposition.render(accept)
     assert (rendered.content_type, rendered.content_encoding) == (content_type, None)
     assert rendered.body.endswith(b"# EOF\n") is ("openmetrics" in content_type)
 
 
 def test_a_compressed_body_is_the_same_body() -> None:
     exposition = rich_world().exposition
-    compressed = exposition.render("", "gzip")
+    compressed = exposition.render("").compressed()
     assert compressed.content_encoding == "gzip"
-    assert gzip.decompress(compressed.body) == exposition.render("", "identity").body
-    assert compressed.content_type == exposition.render("", "").content_type
+    assert gzip.decompress(compressed.body) == exposition.render("").body
+    assert compressed.content_type == exposition.render("").content_type
 
 
 def test_an_empty_store_is_a_whole_document() -> None:
@@ -116,7 +116,7 @@ def test_an_empty_store_is_a_whole_document() -> None:
 def test_the_librarys_own_metrics_are_in_both_formats() -> None:
     exposition = Exposition(Store(), private_registry())
     for accept in ("", OPENMETRICS):
-        text = exposition.render(accept, "").body.decode()
+        text = exposition.render(accept).body.decode()
         assert "\nprocess_resident_memory_bytes " in text
         assert "\npython_info{" in text
         assert "_created" not in text

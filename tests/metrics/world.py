@@ -49,7 +49,7 @@ class World:
             self.store.record(result, judgement, interval)
 
     def text(self) -> str:
-        return self.exposition.render("", "").body.decode()
+        return self.exposition.render("").body.decode()
 
     def families(self) -> list[Metric]:
         return list(text_string_to_metric_families(self.text()))
