@@ -3,7 +3,8 @@
 Only one mail server that offers `sendmail` can be installed, so Exim and Postfix exclude each other. A package that is
 merely unpacked excludes nobody:
 
-    apt-get download exim4-daemon-light libidn12 rsyslog libestr0 libfastjson4 liblognorm5
+    apt-get download exim4-daemon-light libevent-2.1-7 libgnutls-dane0 libidn12 libunbound8 \
+        rsyslog libestr0 libfastjson4 liblognorm5
     for package in *.deb; do dpkg -x "$package" FOLDER; done
     MAILPROBE_UNPACKED=FOLDER pytest tests/real
 
