@@ -92,8 +92,7 @@ class Daemon:
         version: str,
         resolver: Resolver | None = None,
     ) -> None:
-        """`read` gives the configuration anew on a reload, `ready` is the first; `resolver` only where names are
-        told."""
+        """`read` gives the configuration anew on a reload, `ready` is the first; `resolver`: where names are told."""
         self.version = version
         self._read = read
         self._config = ready.config

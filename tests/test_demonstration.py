@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from exporter.demo.hosts import FIRST_ADDRESS, HOSTS, NETWORK, PORT_OFFSET, Host
 from exporter.results import Outcome
+from tests.real.require import lack
 from tests.running import FREE_PORT, Scrape, pages_at, started
 
 DAY = 86400.0
@@ -42,7 +43,7 @@ def addresses() -> Iterator[None]:
         try:
             socket.create_server((f"{NETWORK}.{FIRST_ADDRESS}", PORT_OFFSET + 25)).close()
         except OSError as error:
-            pytest.skip(f"the demo cannot run beside another one: {error}")
+            lack(f"the demo cannot run beside another one: {error}")
         yield
 
 

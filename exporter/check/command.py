@@ -19,6 +19,7 @@ from exporter.config.model import Config
 from exporter.judgement.expectation import judge
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.certificate.trust import TrustStoreError, TrustStores
+from exporter.probe.kernel import stamping
 from exporter.probe.names import machine_name
 from exporter.probe.prober import Prober
 from exporter.probe.resolve import SystemResolver
@@ -70,8 +71,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def configuration(words: Sequence[str], config_file: str | None) -> Config:
-    """What to probe: a configuration, a selection of it, or plain hosts and ports. Raises ConfigError and
-    UsageError."""
+    """A configuration, a selection of it, or plain hosts and ports. Raises ConfigError and UsageError."""
     hosts = [word for word in words if not word.isdecimal()]
     ports = [int(word) for word in words if word.isdecimal()]
     if config_file is None:
@@ -97,7 +97,7 @@ async def _check(config: Config, stores: TrustStores) -> list[Checked]:
     prober = Prober(resolver, Means(TlsClient(), CertificateJudge(stores), machine_name()))
     columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with stamping(), Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         bar = progress.add_task("", total=len(config.targets))
 
         def done(target: Target) -> None:

@@ -128,8 +128,7 @@ class Choice:
 
 
 def plain(value: object) -> object:
-    """A value as it is written in a file: durations with units, enumerations by their word, lists as lists, checks as
-    true, false or a mapping."""
+    """A value as a file has it: durations with units, enumerations by their word, checks as a truth or a mapping."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, StrEnum):

@@ -12,8 +12,7 @@ from exporter.probe.certificate.names import ascii_name, ip_literal
 
 
 def machine_name() -> str | None:
-    """This machine's name if it is fully qualified, else `None`. May ask a name server, so call it once, at the
-    start."""
+    """This machine's name if it is fully qualified, else `None`. May ask a name server, so call it once."""
     for name in (socket.gethostname(), socket.getfqdn()):
         if is_fully_qualified(name):
             return ascii_name(name)

@@ -28,8 +28,7 @@ class NotTls(Exception):
 
 
 class TlsClient:
-    """Opens sessions. One for all probes: building a context costs several probes, so it is made once, never
-    changed."""
+    """Opens sessions. One for all probes: a context costs as much as several of them, so it is made once."""
 
     def __init__(self) -> None:
         self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)

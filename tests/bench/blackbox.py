@@ -28,7 +28,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -44,15 +44,13 @@ from tests.bench.probe import CASES, IN_FLIGHT, batch
 from tests.bench.ratio import Ratio, Size, compared, interleaved
 from tests.bench.session import ByMailprobe, host
 from tests.bench.worker import Worker, serve
+from tests.real.waiting import wait_until
 
 _MAILPROBE = "mailprobe with its metrics"
 _BLACKBOX = "blackbox_exporter"
 
 # Debian's name, and the project's own.
 _PROGRAMS = ("prometheus-blackbox-exporter", "blackbox_exporter")
-
-_START_SECONDS = 20.0
-_POLL_SECONDS = 0.05
 
 _GREETING = [{"expect": "^220 "}, {"send": "EHLO monitor.example.org\r"}, {"expect": "^250 "}]
 _UPGRADE = [
@@ -206,15 +204,16 @@ def _program(site: Site, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 def _await_start(process: subprocess.Popen[bytes], port: int) -> None:
     """Return when the program listens; raises BlackboxFailed."""
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
+
+    def listens() -> bool:
+        if process.poll() is not None:
+            raise BlackboxFailed("blackbox_exporter does not start")
+        with suppress(ConnectionRefusedError):
             socket.create_connection((ADDRESS, port)).close()
-        except ConnectionRefusedError:
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
-    raise BlackboxFailed("blackbox_exporter does not start")
+            return True
+        return False
+
+    wait_until(listens, lambda: "blackbox_exporter to listen")
 
 
 def _free_port() -> int:

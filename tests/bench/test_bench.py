@@ -19,6 +19,7 @@ from tests.bench.__main__ import table
 from tests.bench.mailserver import Site, mail_server
 from tests.bench.ratio import Ratio, Size, compared, interleaved
 from tests.bench.session import ByMailprobe, ByStreams, SessionFailed, Sessions
+from tests.real.require import lack
 
 TINY = Size(rounds=1, targets=(5,), probes=4, held=16, memory_rounds=1)
 
@@ -57,13 +58,13 @@ def test_probe_yields_ratios(site: Site) -> None:
 
 def test_memory_yields_a_ratio(site: Site) -> None:
     if (reason := memory.unavailable()) is not None:
-        pytest.skip(reason)
+        lack(reason)
     assert_well_formed(memory.measure(TINY, site), "memory")
 
 
 def test_blackbox_yields_ratios(site: Site) -> None:
     if (reason := blackbox.unavailable()) is not None:
-        pytest.skip(reason)
+        lack(reason)
     ratios = blackbox.measure(TINY, site)
     assert_well_formed(ratios, "blackbox")
     assert {row.case for row in ratios} == set(probe.CASES)

@@ -1,7 +1,6 @@
 """What the mint makes is what it was asked for, as the openssl command and cryptography see it."""
 
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Sequence
@@ -18,11 +17,10 @@ from OpenSSL import crypto
 
 from exporter.demo.mint import Authority, Credential, KeyKind, self_signed
 from tests.demo.clients import NOW
+from tests.real.require import require
 
 DAY = timedelta(days=1)
 NAME = "mail.example.org"
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
 
 
 def parsed(credential: Credential) -> x509.Certificate:
@@ -34,7 +32,7 @@ def openssl_verify(directory: Path, root: Authority, credential: Credential, opt
     ca, own = root.write(directory), Credential((credential.certificate,), b"").write(directory, "own").chain
     sent = credential.write(directory).chain
     command = [
-        "openssl",
+        require("openssl", "openssl"),
         "verify",
         "-CAfile",
         str(ca),
@@ -99,7 +97,6 @@ CASES: list[tuple[str, Callable[[Authority, Authority], Credential], Sequence[st
 ]
 
 
-@needs_openssl
 @pytest.mark.parametrize(("order", "options", "error"), [case[1:] for case in CASES], ids=[name for name, *_ in CASES])
 def test_openssl_finds_the_fault_that_was_ordered_and_no_fault_where_none_was(
     tmp_path: Path,

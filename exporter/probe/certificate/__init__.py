@@ -1,2 +1,1 @@
-"""From the certificates a server sent to facts and a verdict: `facts` reads, `names` compares, `trust` builds the
-path."""
+"""From a server's certificates to facts and a verdict: `facts` reads, `names` compares, `trust` builds, `judge` decides."""

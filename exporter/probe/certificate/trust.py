@@ -72,8 +72,7 @@ class TrustStore:
     """The roots of one file, or the system's, ready for use."""
 
     def __init__(self, pem: bytes, source: str) -> None:
-        """Read every certificate in `pem`; those OpenSSL refuses are skipped. Raises TrustStoreError if none is
-        left."""
+        """Read every certificate in `pem` that OpenSSL takes. Raises TrustStoreError if there is none."""
         self._roots = list(_certificates(pem))
         if not self._roots:
             raise TrustStoreError(f"{source} holds no certificate")
