@@ -1,1 +1,1 @@
-"""From a server's certificates to facts and a verdict: `facts` reads, `names` compares, `trust` builds, `judge` decides."""
+"""From certificates to facts and a verdict: `facts` reads, `names` compares, `trust` builds, `judge` decides."""
