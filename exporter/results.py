@@ -224,6 +224,8 @@ class ProbeResult:
     address       the one that was connected to
     port_open     the TCP connection was established; `None` where it was never tried to an end
     durations     seconds of each phase that was completed, in their order
+    tls_alert     the alert with which the server refused the handshake, by its number (RFC 8446 §6); only handshakes
+                  other than the ordinary one look for it
     """
 
     target: Target
@@ -242,3 +244,4 @@ class ProbeResult:
     certificates: tuple[CertificateFacts, ...] = ()
     verdict: CertificateVerdict | None = None
     transcript: tuple[TranscriptLine, ...] = ()
+    tls_alert: int | None = None

@@ -65,6 +65,26 @@ class AuthRule(StrEnum):
     ALLOWED = "allowed"
 
 
+class Variant(StrEnum):
+    """How a handshake is made, for servers that show some clients another certificate; the values are label values.
+
+    `DEFAULT` is the ordinary probe. `NO_SNI` names no server, as most mail servers do when they deliver; `RSA` and
+    `ECDSA` take a certificate of that key type only, over TLS 1.2, where the cipher decides it.
+    """
+
+    DEFAULT = "default"
+    NO_SNI = "no_sni"
+    RSA = "rsa"
+    ECDSA = "ecdsa"
+
+
+class AddressRule(StrEnum):
+    """Which of a name's addresses are probed: the numerically lowest of each family, or each as a target of its own."""
+
+    FIRST = "first"
+    ALL = "all"
+
+
 class TlsVersion(StrEnum):
     """The versions of TLS from the oldest to the newest, in OpenSSL's words, which `TlsFacts.version` repeats."""
 
@@ -146,6 +166,7 @@ class TargetKey:
     port: int
     ip_family: IpFamily
     address: str = ""
+    variant: Variant = Variant.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +181,13 @@ class Target:
     ca_file             PEM file with the trusted roots; None: the system's
     source_address      local address of the connection; None: the system's choice
     labels              the user's own, sorted by name
+    address             the one to connect to; empty: the first that the host has
+    addresses           with `ALL`, a target without an address stands for those that DNS will name
+    family_required     that the host has no address of this family is a failure
+    certificate_group   ports of one group should show equally new certificates; None: this one is compared with none
+    variants            the other handshakes that are worth making
+    variant             the handshake that this probe makes
+    reference           known to answer, and probed only to see whether this network lets anybody out
     """
 
     host: str
@@ -175,11 +203,17 @@ class Target:
     source_address: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     address: str = ""
+    addresses: AddressRule = AddressRule.FIRST
+    family_required: bool = False
+    certificate_group: str | None = None
+    variants: tuple[Variant, ...] = ()
+    variant: Variant = Variant.DEFAULT
+    reference: bool = False
 
     @property
     def key(self) -> TargetKey:
         """The identity of the target."""
-        return TargetKey(self.host, self.service.port, self.ip_family, self.address)
+        return TargetKey(self.host, self.service.port, self.ip_family, self.address, self.variant)
 
     @property
     def first_family(self) -> bool:

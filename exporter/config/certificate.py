@@ -1,14 +1,16 @@
-"""Which checks of a certificate must hold: all (`true`), none (`false`), or a mapping that switches them one by one.
+"""What may be said about a certificate: which of its checks must hold, and with which others it is compared.
 
-What each check means is said in `results.CertificateVerdict`; how they are made is the probe's affair.
+The checks are all (`true`), none (`false`), or a mapping that switches them one by one. What each means is said in
+`results.CertificateVerdict`; how they are made is the probe's affair. A group is named freely, by a host's name mostly.
 """
 
 from dataclasses import asdict, fields
 
 from exporter.config.cursor import Cursor
 from exporter.config.document import Pairs
-from exporter.config.fault import unknown_key
-from exporter.config.kind import TRUTH, Kind
+from exporter.config.fault import quoted, unknown_key
+from exporter.config.hostname import MAX_NAME, identity
+from exporter.config.kind import TRUTH, Kind, text
 from exporter.targets import CertificateChecks
 
 _NAMES = tuple(field.name for field in fields(CertificateChecks))
@@ -50,3 +52,29 @@ CHECKS: Kind[CertificateChecks] = Kind(
         ]
     },
 )
+
+
+# What switches the comparison off.
+NO_GROUP = "none"
+
+
+def group_of(host: str) -> str:
+    """The group of a host, the same for all its spellings."""
+    return identity(host.removesuffix("."))
+
+
+def _group_complaint(name: str) -> str | None:
+    # The length of a host's name, since that is what a group is named by.
+    return None if group_of(name) and len(name) <= MAX_NAME else f"must be {_GROUP}, not {quoted(name)}"
+
+
+_GROUP = f"the name of a group or of a host with at most {MAX_NAME} characters, or {NO_GROUP}"
+_GROUP_NAME = text(_GROUP, _group_complaint, {"minLength": 1, "maxLength": MAX_NAME})
+
+
+def _read_group(at: Cursor) -> str | None:
+    found = _GROUP_NAME.read(at)
+    return None if found is None else group_of(found)
+
+
+GROUP: Kind[str] = Kind(_read_group, _GROUP_NAME.schema)

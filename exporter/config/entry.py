@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from exporter.config.cursor import Cursor
 from exporter.config.document import Items, Pairs, Scalar, ScalarKind, described
 from exporter.config.fault import Place
-from exporter.config.key import DEFAULT_PORTS, HOST_NAME, HOSTS, PORT, PORT_NUMBER, PORTS, Level
+from exporter.config.key import DEFAULT_PORTS, HOST_NAME, HOSTS, PORT, PORT_NUMBER, PORTS
 from exporter.config.layer import Layer, read_layer
+from exporter.config.row import Level
 
 HOST_TITLE = "host"
 PORT_TITLE = "port entry"

@@ -1,74 +1,29 @@
 """The table of keys: name, kind, where it may stand, help. The loader, the JSON schema and `config show` all read it.
 
-A key that is not in this table does not exist; there is no second list.
+A key that is not in this table does not exist; there is no second list. The rows for the exporter as a whole are in
+`daemon`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Generic, TypeVar
-
-from exporter.config import kind
+from exporter.config import daemon, kind
 from exporter.config.address import literal_of
 from exporter.config.capability import CAPABILITIES
-from exporter.config.certificate import CHECKS
+from exporter.config.certificate import CHECKS, GROUP
 from exporter.config.hostname import EHLO_NAME, HOST, SERVER_NAME
-from exporter.config.kind import Kind
 from exporter.config.label import LABELS
-from exporter.config.model import Config
+from exporter.config.row import ALL_LEVELS, FILE, HOST_LEVELS, PORT_LEVELS, Entry, Group, Key, Level, Part
 from exporter.config.truststore import TRUST_STORE
-from exporter.targets import AuthRule, IpFamily, PortState, Protocol, StarttlsRule, Timeouts, TlsMode, TlsVersion
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Level(StrEnum):
-    """The mappings of the format; the values are how messages call them."""
-
-    FILE = "the main file"
-    HOSTS_FILE = "a hosts file"
-    DEFAULTS = "defaults"
-    PORT_DEFAULTS = "defaults.ports.<number>"
-    HOST = "a host"
-    PORT = "a port"
-
-
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T_co]):
-    """A key with a value. `built_in` says in words what holds without it; `default` is the value, if it is one."""
-
-    name: str
-    kind: Kind[T_co]
-    levels: frozenset[Level]
-    help: str
-    built_in: str = ""
-    default: T_co | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A key whose value is a mapping of further keys, which are named `group.key`. Each is inherited by itself."""
-
-    name: str
-    keys: tuple[Key[object], ...]
-    levels: frozenset[Level]
-    help: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A key that gives the file its shape; what is below it is read by `entry` and `load`."""
-
-    name: str
-    levels: frozenset[Level]
-    help: str
-    schema: Mapping[str, object]
-
-
-FILE = frozenset({Level.FILE})
-HOST_LEVELS = frozenset({Level.DEFAULTS, Level.HOST})
-PORT_LEVELS = frozenset({Level.PORT_DEFAULTS, Level.PORT})
-ALL_LEVELS = HOST_LEVELS | PORT_LEVELS
+from exporter.targets import (
+    AddressRule,
+    AuthRule,
+    IpFamily,
+    PortState,
+    Protocol,
+    StarttlsRule,
+    Timeouts,
+    TlsMode,
+    TlsVersion,
+    Variant,
+)
 
 PORT_NUMBER = kind.whole_number("a port number", 1, 65535)
 PATTERN = kind.text("the path or the pattern of a file", lambda pattern: None, {"minLength": 1})
@@ -76,19 +31,16 @@ PATTERN = kind.text("the path or the pattern of a file", lambda pattern: None, {
 # Both always: a host that is well over IPv4 and dead over IPv6 is slow for half of its peers.
 FAMILIES = (IpFamily.IPV4, IpFamily.IPV6)
 
-_CONFIG = Config(targets=())
 _TIMEOUTS = Timeouts()
 _ENTRY = {"anyOf": [HOST.schema, {"$ref": "#/$defs/host"}]}
 _PORT_ENTRY = {"anyOf": [PORT_NUMBER.schema, {"$ref": "#/$defs/port"}]}
 # Five minutes is what RFC 5321 §4.5.3.2 lets a client wait for a greeting: nobody waits longer for a first word.
 _STAGE = kind.span(0.1, 300)
-# Linux has 28232 local ports by default (ip_local_port_range), and a closed session keeps its port for a minute.
-_SESSIONS = kind.whole_number("a number of sessions", 1, 10_000)
-# Postfix lets one client hold 50 (smtpd_client_connection_count_limit); a monitor that needs more is no monitor.
-_SESSIONS_PER_ADDRESS = kind.whole_number("a number of sessions", 1, 50)
 # RFC 5321 §4.2.1: the first digit of a reply code is 2 to 5. Greetings are 220, 421 and 554 (§4.3.1 and §3.8) and 521
 # (RFC 7504 §3); ten leave room for what servers make up.
 _REPLY_CODES = kind.list_of(kind.whole_number("a reply code", 200, 599), may_be_empty=False, at_most=10)
+# The default is the ordinary probe, which is always made.
+_FURTHER: tuple[Variant, ...] = tuple(variant for variant in Variant if variant is not Variant.DEFAULT)
 
 DEFAULTS = Part(
     "defaults",
@@ -126,49 +78,6 @@ PORTS = Part(
     {"type": "array", "items": _PORT_ENTRY, "minItems": 1},
 )
 
-NAMESERVERS = Key(
-    "nameservers",
-    kind.list_of(literal_of(None), may_be_empty=True),
-    FILE,
-    "Name servers to ask, as IP addresses.",
-    "the system's",
-)
-MAX_SESSIONS = Key(
-    "max_sessions", _SESSIONS, FILE, "Sessions at the same time, of all hosts together.", default=_CONFIG.max_sessions
-)
-SESSIONS_PER_ADDRESS = Key(
-    "sessions_per_address",
-    _SESSIONS_PER_ADDRESS,
-    FILE,
-    "Sessions at one address at the same time.",
-    default=_CONFIG.sessions_per_address,
-)
-MIN_GAP = Key(
-    "min_gap", kind.span(0, 3600), FILE, "Pause between two sessions at one address.", default=_CONFIG.min_gap
-)
-FIRST_ROUND = Key(
-    "first_round",
-    kind.span(0, 3600),
-    FILE,
-    "Time over which the first probes after a start are spread.",
-    default=_CONFIG.first_round,
-)
-CERTIFICATE_RETENTION = Key(
-    "certificate_retention",
-    kind.span(0, 366 * 86_400),
-    FILE,
-    "How long the last certificate seen stays exposed while probes fail.",
-    default=_CONFIG.certificate_retention,
-)
-CAPABILITY_METRICS = Key(
-    "metrics.capabilities",
-    kind.TRUTH,
-    FILE,
-    "Expose one series for each capability that a server offers.",
-    default=_CONFIG.capability_metrics,
-)
-METRICS = Group("metrics", (CAPABILITY_METRICS,), FILE, "Metrics that are not exposed by default.")
-
 HOST_NAME = Key("host", HOST, frozenset({Level.HOST}), "The name or IP address to probe; also the value of the label.")
 PORT = Key("port", PORT_NUMBER, frozenset({Level.PORT}), "The port's number.")
 LABEL_SET = Key("labels", LABELS, HOST_LEVELS, "Labels for all series of a host, merged by name.", "none")
@@ -179,9 +88,23 @@ IP_FAMILIES = Key(
     "The address families to probe. A family without addresses is left out by itself.",
     default=FAMILIES,
 )
+REQUIRE_FAMILIES = Key(
+    "require_families",
+    kind.list_of(kind.choice(IpFamily), may_be_empty=True),
+    HOST_LEVELS,
+    "Those of the families that must have an address; without one the probe fails.",
+    "none",
+)
+ADDRESSES = Key(
+    "addresses",
+    kind.choice(AddressRule),
+    HOST_LEVELS,
+    "Which addresses of a name are probed: the numerically first of each family, or all, each by itself.",
+    default=AddressRule.FIRST,
+)
 INTERVAL = Key(
     "interval",
-    kind.span(10, 86_400, too_short="a shorter interval is a burden on the servers and shows nothing more"),
+    kind.INTERVAL,
     ALL_LEVELS,
     "Time between two probes of a port.",
     "300s for port 25, 120s for all others",
@@ -214,6 +137,7 @@ SOURCE_IPV4 = Key(
 SOURCE_IPV6 = Key(
     "source_address.ipv6", literal_of(IpFamily.IPV6), ALL_LEVELS, "For connections over IPv6.", "the system's choice"
 )
+SOURCES = {IpFamily.IPV4: SOURCE_IPV4, IpFamily.IPV6: SOURCE_IPV6}
 SOURCE_ADDRESS = Group(
     "source_address", (SOURCE_IPV4, SOURCE_IPV6), ALL_LEVELS, "The local address that connections come from."
 )
@@ -252,6 +176,20 @@ AUTH_BEFORE_TLS = Key(
     "Whether passwords may be accepted before TLS.",
     AuthRule.FORBIDDEN.value,
 )
+CERTIFICATE_GROUP = Key(
+    "certificate_group",
+    GROUP,
+    ALL_LEVELS,
+    "Ports of one group should show equally new certificates: the name of a group or of a host; none to compare none.",
+    "the host",
+)
+VARIANTS = Key(
+    "variants",
+    kind.list_of(kind.choice(_FURTHER), may_be_empty=True),
+    ALL_LEVELS,
+    "Further handshakes, in which a server may show another certificate; an empty list for none.",
+    "[no_sni, rsa, ecdsa] for port 25, [rsa, ecdsa] for all others",
+)
 MIN_TLS = Key(
     "min_tls", kind.choice(TlsVersion), ALL_LEVELS, "The oldest version of TLS that may be negotiated.", "any version"
 )
@@ -289,15 +227,13 @@ TLS = Key(
     "that of the well-known port",
 )
 
-Entry = Key[object] | Group | Part
-
 # fmt: off
 TABLE: tuple[Entry, ...] = (
     DEFAULTS, HOSTS_FILES, HOSTS,
-    NAMESERVERS, MAX_SESSIONS, SESSIONS_PER_ADDRESS, MIN_GAP, FIRST_ROUND, CERTIFICATE_RETENTION, METRICS,
-    HOST_NAME, PORT, PORTS, DEFAULT_PORTS, LABEL_SET, IP_FAMILIES,
-    PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, AUTH_BEFORE_TLS, MIN_TLS, GREETING_CODES, CAPABILITY_RULES,
-    INTERVAL, TIMEOUTS, EHLO, SERVER, CA_FILE, SOURCE_ADDRESS,
+    *daemon.KEYS,
+    HOST_NAME, PORT, PORTS, DEFAULT_PORTS, LABEL_SET, IP_FAMILIES, REQUIRE_FAMILIES, ADDRESSES,
+    PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, CERTIFICATE_GROUP, VARIANTS, AUTH_BEFORE_TLS, MIN_TLS,
+    GREETING_CODES, CAPABILITY_RULES, INTERVAL, TIMEOUTS, EHLO, SERVER, CA_FILE, SOURCE_ADDRESS,
 )
 # fmt: on
 

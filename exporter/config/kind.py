@@ -5,7 +5,7 @@ itself: nothing in the format may be written empty.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -62,18 +62,18 @@ def read_text(at: Cursor, what: str) -> str | None:
     return None
 
 
-def choice(values: type[E]) -> Kind[E]:
-    """One of the values of an enumeration."""
-    allowed = [member.value for member in values]
+def choice(members: Iterable[E]) -> Kind[E]:
+    """One of the values of an enumeration, or of some of its members."""
+    allowed = {member.value: member for member in members}
 
     def read(at: Cursor) -> E | None:
         # A quoted "required" is as good as a bare one; `no` and `off` are no member, whatever YAML makes of them.
         if isinstance(at.node, Scalar) and at.node.text in allowed:
-            return values(at.node.text)
+            return allowed[at.node.text]
         at.fault(f"must be one of {', '.join(allowed)}, not {described(at.node)}")
         return None
 
-    return Kind(read, {"enum": allowed})
+    return Kind(read, {"enum": list(allowed)})
 
 
 def _read_truth(at: Cursor) -> bool | None:
@@ -132,6 +132,10 @@ def span(minimum: float, maximum: float, too_short: str = "") -> Kind[float]:
         return seconds
 
     return Kind(read, {"type": "string", "pattern": duration.PATTERN})
+
+
+# Ten seconds keep well below the rates at which servers shut a client out; what is seen once a day needs no more.
+INTERVAL = span(10, 86_400, too_short="a shorter interval is a burden on the servers and shows nothing more")
 
 
 def list_of(kind: Kind[T], may_be_empty: bool, at_most: int | None = None) -> Kind[tuple[T, ...]]:

@@ -7,13 +7,12 @@ from exporter.config.cursor import Cursor
 from exporter.config.fault import Place, quoted
 from exporter.config.kind import Kind, read_text
 
-# Every label that a metric of ours carries, those that a histogram adds included, and `variant`, which is kept free for
-# other ways to shake hands with one port.
+# Every label that a metric of ours carries, those that a histogram adds included.
 # fmt: off
 OUR_LABELS = frozenset({
     "host", "port", "protocol", "tls", "ip_family", "address", "outcome", "phase", "check", "reason", "expectation",
     "capability", "secured", "version", "cipher", "group", "fingerprint_sha256", "subject", "issuer", "serial",
-    "key_type", "key_bits", "signature", "variant", "le", "quantile",
+    "key_type", "key_bits", "signature", "variant", "standing", "finding", "basis", "le", "quantile",
 })
 # fmt: on
 # Prometheus sets these two on every series it scrapes, and would rename ours to `exported_…`.

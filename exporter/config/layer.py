@@ -9,8 +9,10 @@ from exporter.config import duration
 from exporter.config.certificate import plain_checks
 from exporter.config.cursor import Cursor
 from exporter.config.fault import Place, unknown_key
-from exporter.config.key import Group, Key, Level, Part, at_level, levels_of
+from exporter.config.key import at_level, levels_of
 from exporter.config.model import EffectiveSetting
+from exporter.config.reference import Reference
+from exporter.config.row import Group, Key, Level, Part
 from exporter.targets import CertificateChecks
 
 T = TypeVar("T")
@@ -131,6 +133,10 @@ def plain(value: object) -> object:
     """A value as a file has it: durations with units, enumerations by their word, checks as a truth or a mapping."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, Reference):
+        return value.host
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, CertificateChecks):

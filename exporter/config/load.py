@@ -3,17 +3,19 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from exporter.config import key
+from exporter.config import daemon, key
 from exporter.config.cursor import Cursor, Source
 from exporter.config.document import Items, MalformedError, Node, Pairs, Scalar, ScalarKind, compose
 from exporter.config.entry import Defaults, HostEntry, read_defaults, read_hosts, read_hosts_file
 from exporter.config.fault import ConfigError, Fault, visible
 from exporter.config.inventory import Inventory
-from exporter.config.key import Level
 from exporter.config.layer import Choice, Layer, read_layer
-from exporter.config.model import Config
+from exporter.config.model import Config, Watch
+from exporter.config.reference import REFERENCE_SECONDS
+from exporter.config.row import Level
 
 # A hundred thousand hosts, a name on each line, are three megabytes.
 MAX_BYTES = 10_000_000
@@ -78,22 +80,44 @@ def _config(
     inventory = Inventory(defaults, source.faults)
     for entry in entries:
         inventory.add(entry)
+    choice = Choice((top,))
+    whole = _daemon(choice)
+    interval = choice.required(daemon.REFERENCE_INTERVAL, REFERENCE_SECONDS)
+    inventory.refer(choice.optional(daemon.REFERENCES) or {}, interval)
     if source.faults:
         raise ConfigError(source.faults)
-    built_in = Config(targets=())
-    choice = Choice((top,))
-    return Config(
+    return replace(
+        whole,
         targets=inventory.targets,
-        nameservers=choice.required(key.NAMESERVERS, built_in.nameservers).value,
-        max_sessions=choice.required(key.MAX_SESSIONS, built_in.max_sessions).value,
-        sessions_per_address=choice.required(key.SESSIONS_PER_ADDRESS, built_in.sessions_per_address).value,
-        min_gap=choice.required(key.MIN_GAP, built_in.min_gap).value,
-        first_round=choice.required(key.FIRST_ROUND, built_in.first_round).value,
-        certificate_retention=choice.required(key.CERTIFICATE_RETENTION, built_in.certificate_retention).value,
-        capability_metrics=choice.required(key.CAPABILITY_METRICS, built_in.capability_metrics).value,
+        references=inventory.references,
         settings=choice.settings,
         ports=inventory.ports,
         files=tuple(files),
+    )
+
+
+def _daemon(choice: Choice) -> Config:
+    """The settings of the exporter as a whole, without anything to probe."""
+    built_in = Config(targets=())
+    watch = built_in.watch
+    return Config(
+        targets=(),
+        nameservers=choice.required(daemon.NAMESERVERS, built_in.nameservers).value,
+        max_sessions=choice.required(daemon.MAX_SESSIONS, built_in.max_sessions).value,
+        sessions_per_address=choice.required(daemon.SESSIONS_PER_ADDRESS, built_in.sessions_per_address).value,
+        min_gap=choice.required(daemon.MIN_GAP, built_in.min_gap).value,
+        first_round=choice.required(daemon.FIRST_ROUND, built_in.first_round).value,
+        certificate_retention=choice.required(daemon.CERTIFICATE_RETENTION, built_in.certificate_retention).value,
+        capability_metrics=choice.required(daemon.CAPABILITY_METRICS, built_in.capability_metrics).value,
+        variant_interval=choice.required(daemon.VARIANT_INTERVAL, built_in.variant_interval).value,
+        variant_gap=choice.required(daemon.VARIANT_GAP, built_in.variant_gap).value,
+        address_grace=choice.required(daemon.ADDRESS_GRACE, built_in.address_grace).value,
+        watch=Watch(
+            stale_certificates=choice.required(daemon.STALE_CERTIFICATES, watch.stale_certificates).value,
+            tls_findings=choice.required(daemon.TLS_FINDINGS, watch.tls_findings).value,
+            suspected_bans=choice.required(daemon.SUSPECTED_BANS, watch.suspected_bans).value,
+            inferred_vantage=choice.required(daemon.INFERRED_VANTAGE, watch.inferred_vantage).value,
+        ),
     )
 
 

@@ -19,12 +19,28 @@ class EffectiveSetting:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePort:
-    """One port of one host with every setting that holds for it, and the place where the port is named."""
+    """One port of a host or a reference with every setting that holds for it, and the place where it is named."""
 
     host: str
     port: int
     place: str
     settings: tuple[EffectiveSetting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Which conclusions are drawn from several results; each can be switched off.
+
+    stale_certificates  a port shows an older certificate than another one of its group
+    tls_findings        STARTTLS is lost, mangled or broken, passwords or a whole session come before TLS
+    suspected_bans      all ports of a host were lost at once while others answer
+    inferred_vantage    without references, a port that times out everywhere is blocked where this machine is
+    """
+
+    stale_certificates: bool = True
+    tls_findings: bool = True
+    suspected_bans: bool = True
+    inferred_vantage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +56,13 @@ class Config:
     first_round            seconds over which the first probes after a start are spread
     certificate_retention  seconds for which the last certificate seen stays exposed while probes fail
     capability_metrics     expose one series for each capability
+    watch                  which conclusions are drawn
+    references             targets that are known to answer: `Target.reference` is true, and they are no `targets`
+    variant_interval       seconds between two handshakes of one variant at one target
+    variant_gap            seconds between two such handshakes at one address
+    address_grace          seconds for which an address that DNS no longer names is still probed
     settings               the daemon-wide settings with their origins
-    ports                  the settings of every port with their origins
+    ports                  the settings of every port, those of references included, with their origins
     files                  the files that were read, the main one first; empty for a command line
     """
 
@@ -53,6 +74,11 @@ class Config:
     first_round: float = 60.0
     certificate_retention: float = 86_400.0
     capability_metrics: bool = False
+    watch: Watch = Watch()
+    references: tuple[Target, ...] = ()
+    variant_interval: float = 86_400.0
+    variant_gap: float = 600.0
+    address_grace: float = 600.0
     settings: tuple[EffectiveSetting, ...] = ()
     ports: tuple[EffectivePort, ...] = ()
     files: tuple[str, ...] = ()

@@ -3,8 +3,9 @@
 It knows the form of each value. What only all values together can contradict is for `mailprobe config check` to find.
 """
 
-from exporter.config.key import REQUIRED, Entry, Group, Key, Level, Part, at_level
+from exporter.config.key import REQUIRED, at_level
 from exporter.config.layer import plain
+from exporter.config.row import Entry, Group, Key, Level, Part
 
 _LEVELS = {
     "defaults": Level.DEFAULTS,

@@ -1,19 +1,25 @@
 """The effective configuration as text: with origins for people, and as YAML that loads again."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from itertools import groupby
 
 import yaml
 
-from exporter.config.certificate import uniform
+from exporter.config.certificate import NO_GROUP, group_of, uniform
+from exporter.config.hostname import literal_family
 from exporter.config.layer import plain
 from exporter.config.model import Config, EffectiveSetting
 from exporter.targets import Expectation, IpFamily, Target, TlsMode
 
 
 def show(config: Config) -> str:
-    """Each setting, its value and its origin: first the daemon's, then those of each port of each host."""
+    """Each setting, its value and its origin: first the daemon's, then those of each port of hosts and references."""
+    references = {(target.host, target.service.port) for target in config.references}
     blocks = [("mailprobe", ", ".join(config.files), config.settings)]
-    blocks += [(f"{port.host} port {port.port}", port.place, port.settings) for port in config.ports]
+    for port in config.ports:
+        kind = "reference " if (port.host, port.port) in references else ""
+        blocks.append((f"{kind}{port.host} port {port.port}", port.place, port.settings))
     return "\n".join(_block(title, place, settings) for title, place, settings in blocks)
 
 
@@ -24,17 +30,11 @@ def _block(title: str, place: str, settings: tuple[EffectiveSetting, ...]) -> st
 
 
 def effective_text(config: Config) -> str:
-    """The configuration as one YAML file in which nothing is inherited; it yields the same targets when it is loaded.
+    """The configuration as one YAML file in which no host inherits anything; it yields the same targets when it is
+    loaded. Only references take from the defaults, which have what they need and no more.
 
     The format has no secrets; a key that ever holds one is to be left out here.
     """
-    hosts = []
-    for (host, labels), of_host in groupby(config.targets, key=lambda target: (target.host, target.labels)):
-        ports = [list(families) for _, families in groupby(of_host, key=lambda target: target.service.port)]
-        entry: dict[str, object] = {"host": host, "ip_families": [target.ip_family.value for target in ports[0]]}
-        if labels:
-            entry["labels"] = dict(labels)
-        hosts.append(entry | {"ports": [_port(families) for families in ports]})
     daemon = {
         "nameservers": config.nameservers,
         "max_sessions": config.max_sessions,
@@ -42,18 +42,67 @@ def effective_text(config: Config) -> str:
         "min_gap": config.min_gap,
         "first_round": config.first_round,
         "certificate_retention": config.certificate_retention,
+        "metrics": {"capabilities": config.capability_metrics},
+        "variant_interval": config.variant_interval,
+        "variant_gap": config.variant_gap,
+        "address_grace": config.address_grace,
+        "watch": asdict(config.watch),
+        **_references(config.references),
+        "hosts": _hosts(config.targets),
     }
-    whole = {name: plain(value) for name, value in daemon.items()}
-    whole |= {"metrics": {"capabilities": config.capability_metrics}, "hosts": hosts}
-    text: str = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(plain(daemon), sort_keys=False, allow_unicode=True)
     return text
+
+
+def _references(targets: tuple[Target, ...]) -> dict[str, object]:
+    """The references, and what they have from the defaults."""
+    if not targets:
+        return {}
+    hosts: dict[int, list[str]] = {}
+    for target in targets:
+        of_port = hosts.setdefault(target.service.port, [])
+        if target.host not in of_port:
+            of_port.append(target.host)
+    # An IP literal has its own family only, and says nothing about the others.
+    named = [target for target in targets if literal_family(target.host) is None]
+    defaults = {
+        "ip_families": named[0].ip_families if named else None,
+        "timeouts": asdict(targets[0].timeouts),
+        "ehlo_name": targets[0].ehlo_name,
+        "ca_file": targets[0].ca_file,
+        "source_address": _sources(targets),
+    }
+    return {
+        "references": {port: tuple(names) for port, names in hosts.items()},
+        "reference_interval": targets[0].interval,
+        "defaults": _given(defaults),
+    }
+
+
+def _hosts(targets: tuple[Target, ...]) -> tuple[dict[str, object], ...]:
+    ports = [list(families) for _, families in groupby(targets, key=lambda target: (target.host, target.service.port))]
+    return tuple(
+        {**entry, "ports": tuple(_port(families) for families in of_host)}
+        for entry, of_host in groupby(ports, key=_host)
+    )
+
+
+def _host(families: list[Target]) -> dict[str, object]:
+    """What the ports of one entry have in common."""
+    target = families[0]
+    entry = {
+        "host": target.host,
+        "ip_families": target.ip_families,
+        "require_families": tuple(found.ip_family for found in families if found.family_required),
+        "addresses": target.addresses,
+        "labels": dict(target.labels) or None,
+    }
+    return _given(entry)
 
 
 def _port(families: list[Target]) -> dict[str, object]:
     target = families[0]
     expectation = target.expectation
-    sources = {found.ip_family: found.source_address for found in families if found.source_address is not None}
-    timeouts = target.timeouts
     entry = {
         "port": target.service.port,
         "protocol": target.service.protocol,
@@ -61,27 +110,40 @@ def _port(families: list[Target]) -> dict[str, object]:
         "expect": expectation.state,
         "starttls": expectation.starttls if target.service.tls is TlsMode.STARTTLS else None,
         "valid_certificate": expectation.certificate_checks if expectation.valid_certificate else uniform(False),
+        "certificate_group": _certificate_group(target),
+        "variants": target.variants,
         "auth_before_tls": expectation.auth_before_tls,
         "min_tls": expectation.min_tls,
         "greeting_codes": expectation.greeting_codes or None,
         "capabilities": _capabilities(expectation) or None,
         "interval": target.interval,
-        "timeouts": {
-            "connect": plain(timeouts.connect),
-            "greeting": plain(timeouts.greeting),
-            "reply": plain(timeouts.reply),
-            "handshake": plain(timeouts.handshake),
-            "total": plain(timeouts.total),
-        },
+        "timeouts": asdict(target.timeouts),
         "ehlo_name": target.ehlo_name,
         "server_name": target.server_name,
         "ca_file": target.ca_file,
-        "source_address": {family.value: sources[family] for family in IpFamily if family in sources} or None,
+        "source_address": _sources(families),
     }
-    return {name: plain(value) for name, value in entry.items() if value is not None}
+    return _given(entry)
+
+
+def _certificate_group(target: Target) -> str | None:
+    """As it is written; `None` for the built-in one, which needs no word (a host may be called as the one for none)."""
+    if target.certificate_group is None:
+        return NO_GROUP
+    return None if target.certificate_group == group_of(target.host) else target.certificate_group
+
+
+def _sources(targets: Iterable[Target]) -> dict[str, str] | None:
+    sources = {found.ip_family: found.source_address for found in targets if found.source_address is not None}
+    return {family.value: sources[family] for family in IpFamily if family in sources} or None
+
+
+def _given(entry: Mapping[str, object]) -> dict[str, object]:
+    """Without what is left to the built-in."""
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _capabilities(expectation: Expectation) -> dict[str, object]:
     """The lists that are not empty."""
     lists = {"must": expectation.capabilities_must, "must_not": expectation.capabilities_must_not}
-    return {name: plain(entries) for name, entries in lists.items() if entries}
+    return {name: entries for name, entries in lists.items() if entries}

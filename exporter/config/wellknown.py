@@ -6,21 +6,26 @@ the RFCs named at each row. Articles that call 465 deprecated, or call 587 SMTPS
 
 from dataclasses import dataclass
 
-from exporter.targets import AuthRule, Expectation, PortState, Protocol, Service, StarttlsRule, TlsMode
+from exporter.targets import AuthRule, Expectation, PortState, Protocol, Service, StarttlsRule, TlsMode, Variant
 
 # Often enough to see an outage before its users report it; one session in two minutes is far below any server's limit.
 INTERVAL = 120.0
 # Port 25 is guarded by rate limits, tarpits and block lists, and other servers retry for days: it needs no haste.
 SMTP_INTERVAL = 300.0
+# Any server with TLS may have a certificate of each key type.
+KEY_TYPES = (Variant.RSA, Variant.ECDSA)
+# Mail programs name the server in the handshake; servers that deliver mostly do not, and it is port 25 they come to.
+SMTP_VARIANTS = (Variant.NO_SNI, *KEY_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
 class WellKnownPort:
-    """A row of the table; `interval` in seconds."""
+    """A row of the table; `interval` in seconds, `variants` the further handshakes."""
 
     service: Service
     expectation: Expectation
     interval: float = INTERVAL
+    variants: tuple[Variant, ...] = KEY_TYPES
 
 
 # RFC 8314 §4.1 wants no password in the clear and §4.4 wants valid certificates of whoever serves mail users.
@@ -41,7 +46,7 @@ WELL_KNOWN: dict[int, WellKnownPort] = {
     row.service.port: row
     for row in (
         # smtp: RFC 5321, STARTTLS by RFC 3207.
-        WellKnownPort(Service(25, Protocol.SMTP, TlsMode.STARTTLS), _RELAY, SMTP_INTERVAL),
+        WellKnownPort(Service(25, Protocol.SMTP, TlsMode.STARTTLS), _RELAY, SMTP_INTERVAL, SMTP_VARIANTS),
         # submissions: RFC 8314 §3.3 and §7.3, which recommend it for submission.
         WellKnownPort(Service(465, Protocol.SMTP, TlsMode.IMPLICIT), _IMPLICIT),
         # submission: RFC 6409 §3.1, STARTTLS by RFC 3207.
@@ -77,3 +82,9 @@ def interval_for(port: int) -> float:
     """Seconds between two probes of `port`."""
     row = WELL_KNOWN.get(port)
     return INTERVAL if row is None else row.interval
+
+
+def variants_for(port: int) -> tuple[Variant, ...]:
+    """The further handshakes that are worth making where `port` has TLS."""
+    row = WELL_KNOWN.get(port)
+    return KEY_TYPES if row is None else row.variants

@@ -2,6 +2,11 @@
 
 # By file, without its folder and suffix: what follows its name in each message.
 FAULTS: dict[str, tuple[str, ...]] = {
+    "addresses": (
+        ':2: hosts[0].addresses: must be one of first, all, not "every"',
+        ":3: hosts[1].ports[0].addresses: cannot stand in a port, only in defaults or a host",
+    ),
+    "addresses-of-literal": (":5: hosts[1].addresses: has no meaning for 2001:db8::1, which is one address",),
     "alias-bomb": (":7: holds more than 1000000 values, with all that its aliases stand for",),
     "ca-file-folder": (":2: defaults.ca_file: configs is no file",),
     "ca-file-missing": (":2: defaults.ca_file: missing.pem does not exist",),
@@ -64,6 +69,31 @@ FAULTS: dict[str, tuple[str, ...]] = {
     ),
     "certificate-checks-without-tls": (
         ":4: hosts[0].ports[0].valid_certificate: cannot be met with tls: none, where no certificate is ever seen",
+    ),
+    "certificate-group": (
+        (
+            ":3: hosts[0].certificate_group: must be the name of a group or of a host with at most 253 "
+            "characters, or none, not an empty text"
+        ),
+        (
+            ":5: hosts[0].ports[0].certificate_group: must be the name of a group or of a host with at most 253 "
+            'characters, or none, but YAML reads 12 as a number: write "12"'
+        ),
+        (
+            ":6: hosts[0].ports[1].certificate_group: must be the name of a group or of a host with at most 253 "
+            "characters, or none, not a list"
+        ),
+        (
+            ":7: hosts[0].ports[2].certificate_group: must be the name of a group or of a host with at most 253 "
+            'characters, or none, not "."'
+        ),
+        (
+            ":8: hosts[0].ports[3].certificate_group: must be the name of a group or of a host with at most 253 "
+            'characters, or none, not "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…"'
+        ),
+    ),
+    "certificate-group-without-tls": (
+        ":4: hosts[0].ports[0].certificate_group: has no meaning with tls: none, where no certificate is ever seen",
     ),
     "certificate-without-tls": (
         ":4: hosts[0].ports[0].valid_certificate: cannot be met with tls: none, where no certificate is ever seen",
@@ -323,6 +353,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     ),
     "label-ours": (
         ":2: defaults.labels.tls: is not allowed: this label is set by mailprobe",
+        ":2: defaults.labels.finding: is not allowed: this label is set by mailprobe",
+        ":2: defaults.labels.basis: is not allowed: this label is set by mailprobe",
+        ":2: defaults.labels.standing: is not allowed: this label is set by mailprobe",
         ":2: defaults.labels.job: is not allowed: this label is set by Prometheus",
         ":2: defaults.labels.__name__: is not allowed: names that begin with two underscores are Prometheus' own",
         ":2: defaults.labels.1st: is not a label name: letters, digits and underscores, not beginning with a digit",
@@ -381,6 +414,59 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "port-with-colon": (":3: hosts[0].ports[0]: must be a port number from 1 to 65535, not 25:30",),
     "ports-empty": (":3: hosts[0].ports: must name at least one port: without ports the common ones are probed",),
     "ports-not-list": (":3: hosts[0].ports: must be a list, not 25",),
+    "reference-timeouts": (
+        (
+            ":1: defaults.timeouts.total: no probe could get past connecting: timeouts.total is 1s, defaults "
+            "(reference-timeouts.yml:1); timeouts.connect 5s, built in"
+        ),
+    ),
+    "reference-watched": (
+        (
+            ":4: references.25[1]: port 25 of Mail.Example.Org is watched itself (reference-watched.yml:8): it "
+            "cannot be its own witness"
+        ),
+        (
+            ":5: references.143[0]: port 143 of mail.example.net is watched itself (reference-watched.yml:9): it "
+            "cannot be its own witness"
+        ),
+    ),
+    "references": (
+        ':2: references.25[1]: is named twice: "MX.example.net"',
+        ':2: references.25[2]: must be a host name or an IP address, but YAML reads 12 as a number: write "12"',
+        (
+            ':2: references.25[3]: must be a host name or an IP address: "192.0.2.256" ends in a number and is no'
+            " IPv4 address"
+        ),
+        (
+            ":3: references.26: must be one of the well-known ports 25, 110, 143, 465, 587, 993, 995, 2525, 4190,"
+            ' not "26"'
+        ),
+        (
+            ":4: references.smtp: must be one of the well-known ports 25, 110, 143, 465, 587, 993, 995, 2525, "
+            '4190, not "smtp"'
+        ),
+        ":5: references.465: must name from 1 to 10 hosts, not 0",
+        ':6: references.587: must be a list, not "mx.example.net"',
+        ":7: references.993: must name from 1 to 10 hosts, not 11",
+    ),
+    "references-empty": (":1: references: must be a mapping, not an empty value",),
+    "references-list": (":1: references: must be a mapping, not a list",),
+    "require-families": (
+        ':1: defaults.require_families: must be a list, not "ipv6"',
+        ':3: hosts[0].require_families[1]: must be one of ipv4, ipv6, not "ipv5"',
+        ':3: hosts[0].require_families[2]: is named twice: "ipv6"',
+    ),
+    "require-families-not-probed": (
+        (
+            ":5: hosts[1].require_families: [ipv6] would never be probed: ip_families is [ipv4], defaults "
+            "(require-families-not-probed.yml:1)"
+        ),
+        (
+            ":7: hosts[2].require_families: [ipv4] would never be probed: ip_families is [ipv6], host "
+            "(require-families-not-probed.yml:7)"
+        ),
+        ":8: hosts[3].require_families: [ipv4] would never be probed: ip_families is [ipv6], the address",
+    ),
     "scalar": (':1: must be a mapping, not "mail.example.org"',),
     "second-document": (":2: holds a second document: only one is read",),
     "self-alias": (":2: is not valid YAML: *hosts stands before the end of any &hosts",),
@@ -398,6 +484,25 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ':2: defaults.source_address.ipv6: must be an IPv6 address, not "192.0.2.1"',
     ),
     "source-address-text": (':2: defaults.source_address: must be a mapping, not "192.0.2.1"',),
+    "spans-too-long": (
+        ':1: variant_interval: must be at most 7d, not "8d"',
+        ':2: variant_gap: must be at most 1d, not "2d"',
+        ':3: address_grace: must be at most 1d, not "25h"',
+        ':4: reference_interval: must be at most 1d, not "2d"',
+    ),
+    "spans-too-short": (
+        ':1: variant_interval: must be at least 10s, not "9s"',
+        ':2: variant_gap: must be a duration such as 500ms, 60s, 5m or 1h30m, not "-1s"',
+        (
+            ":3: address_grace: must be a duration such as 500ms, 60s, 5m or 1h30m, not 10: a number needs a "
+            "unit, write 10s"
+        ),
+        (
+            ':4: reference_interval: must be at least 10s, not "5s": a shorter interval is a burden on the '
+            "servers and shows nothing more"
+        ),
+        ":5: hosts[0].variant_gap: cannot stand in a host, only in the main file",
+    ),
     "starttls-with-implicit": (
         ":4: hosts[0].ports[0].starttls: has no meaning with tls: implicit, where nothing is upgraded",
     ),
@@ -430,14 +535,16 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "unknown-key-far-off": (
         (
             ":1: wibble: is not a known key: known here are defaults, hosts_files, hosts, nameservers, "
-            "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics"
+            "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics, "
+            "references, reference_interval, variant_interval, variant_gap, address_grace, watch"
         ),
     ),
     "unknown-key-in-group": (":2: defaults.timeouts.conect: is not a known key: did you mean connect?",),
     "unknown-key-odd": (
         (
             ':2: "a b\\nc": is not a known key: known here are defaults, hosts_files, hosts, nameservers, '
-            "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics"
+            "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics, "
+            "references, reference_interval, variant_interval, variant_gap, address_grace, watch"
         ),
     ),
     "unknown-port": (
@@ -445,4 +552,20 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ":5: hosts[0].ports[1]: port 27 is not well known: it needs protocol",
     ),
     "unknown-port-unreadable": (':4: hosts[0].ports[0].protocol: must be one of smtp, imap, pop3, sieve, not "smpt"',),
+    "variants": (
+        ':4: hosts[0].ports[0].variants[1]: must be one of no_sni, rsa, ecdsa, not "default"',
+        ':4: hosts[0].ports[0].variants[2]: must be one of no_sni, rsa, ecdsa, not "ed25519"',
+        ':5: hosts[0].ports[1].variants[1]: is named twice: "rsa"',
+        ':6: hosts[0].ports[2].variants: must be a list, not "none"',
+    ),
+    "variants-without-tls": (
+        ":2: defaults.ports.27.variants: have no meaning with tls: none, where no handshake is ever made",
+        ":8: hosts[1].ports[0].variants: have no meaning with tls: none, where no handshake is ever made",
+    ),
+    "watch": (
+        ":1: watch.stale_certificate: is not a known key: did you mean stale_certificates?",
+        ":1: watch.tls_findings: must be true or false, not no",
+        ":1: watch.suspected_bans: must be true or false: write false without quotes",
+    ),
+    "watch-not-mapping": (":1: watch: must be a mapping, not false",),
 }

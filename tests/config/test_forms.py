@@ -1,14 +1,16 @@
 """What the valid forms of a configuration mean, as targets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.config.fault import ConfigError
 from exporter.config.load import load, parse
-from exporter.config.model import Config
+from exporter.config.model import Config, Watch
 from exporter.config.wellknown import COMMON_PORTS, WELL_KNOWN
 from exporter.targets import (
+    AddressRule,
     AuthRule,
     CertificateChecks,
     Expectation,
@@ -21,6 +23,7 @@ from exporter.targets import (
     Timeouts,
     TlsMode,
     TlsVersion,
+    Variant,
 )
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yml"
@@ -123,6 +126,7 @@ def test_a_host_may_have_several_entries_for_different_ports() -> None:
 UPGRADED = Expectation(PortState.OPEN, StarttlsRule.REQUIRED, True, AuthRule.FORBIDDEN)
 IMPLICIT = Expectation(PortState.OPEN, StarttlsRule.OPTIONAL, True, AuthRule.FORBIDDEN)
 RELAY = Expectation(PortState.OPEN, StarttlsRule.REQUIRED, False, AuthRule.FORBIDDEN)
+KEY_TYPES = (Variant.RSA, Variant.ECDSA)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,8 @@ def test_a_well_known_port_needs_nothing_but_its_number(
         expectation=expectation,
         ip_families=(IpFamily.IPV4,),
         interval=interval,
+        certificate_group="mail.example.org",
+        variants=(Variant.NO_SNI, *KEY_TYPES) if port == 25 else KEY_TYPES,
     )
 
 
@@ -225,12 +231,16 @@ def test_everything_of_a_target_can_be_configured(tmp_path: Path) -> None:
     hosts:
       - host: mail.example.org
         ip_families: [ipv6]
+        require_families: [ipv6]
+        addresses: all
         labels: {team: mail, site: milan}
         ports:
           - port: 587
             expect: filtered
             starttls: optional
             valid_certificate: {name: false}
+            certificate_group: MX.example.org
+            variants: [ecdsa, no_sni]
             auth_before_tls: allowed
             min_tls: TLSv1.3
             greeting_codes: [554, 521]
@@ -266,6 +276,10 @@ def test_everything_of_a_target_can_be_configured(tmp_path: Path) -> None:
             ca_file=str(tmp_path / "roots.pem"),
             source_address="2001:db8::9",
             labels=(("site", "milan"), ("team", "mail")),
+            addresses=AddressRule.ALL,
+            family_required=True,
+            certificate_group="mx.example.org",
+            variants=(Variant.ECDSA, Variant.NO_SNI),
         ),
     )
 
@@ -284,6 +298,10 @@ def test_the_daemon_has_its_own_settings() -> None:
     first_round: 5s
     certificate_retention: 36h
     metrics: {capabilities: true}
+    variant_interval: 7d
+    variant_gap: 0s
+    address_grace: 1d
+    watch: {stale_certificates: false, tls_findings: false, suspected_bans: false, inferred_vantage: false}
     hosts: []
     """
     found = config(text)
@@ -291,6 +309,14 @@ def test_the_daemon_has_its_own_settings() -> None:
     assert (found.max_sessions, found.sessions_per_address) == (10, 2)
     assert (found.min_gap, found.first_round, found.certificate_retention) == (0, 5, 129_600)
     assert found.capability_metrics is True
+    assert (found.variant_interval, found.variant_gap, found.address_grace) == (604_800, 0, 86_400)
+    assert found.watch == Watch(False, False, False, False)
+
+
+@pytest.mark.parametrize("name", ["stale_certificates", "tls_findings", "suspected_bans", "inferred_vantage"])
+def test_each_conclusion_can_be_switched_off_by_itself(name: str) -> None:
+    found = config(f"{{watch: {{{name}: false}}, hosts: []}}").watch
+    assert found == replace(Watch(), **{name: False})
 
 
 def test_what_is_left_out_is_built_in() -> None:
@@ -316,6 +342,7 @@ def test_the_example_loads() -> None:
     assert {target.host for target in load(EXAMPLE).targets} == {
         "mail.example.net",
         "mail.example.org",
+        "imap.example.org",
         "192.0.2.25",
         "mx2.example.org",
     }

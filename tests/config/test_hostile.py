@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.fault import ConfigError
-from exporter.config.key import TABLE, Group
+from exporter.config.key import TABLE
 from exporter.config.load import parse
 from exporter.config.model import Config
+from exporter.config.row import Group
 
 NAMES = sorted(
     {entry.name for entry in TABLE}
@@ -58,6 +59,7 @@ SCALARS = (
         ["mail.example.org", "2001:db8::1", "60s", "ipv4", "required", "closed", "smtp", "starttls", "none"]
     )
     | st.sampled_from(["filtered", "TLSv1.2", "AUTH PLAIN", "AUTH", 220, 554])
+    | st.sampled_from(["all", "rsa", "no_sni", "ipv6", ".", "NONE", 25, 993])
 )
 
 TREES = st.recursive(
@@ -76,7 +78,8 @@ def outcome(text: str) -> Config | ConfigError:
 
 def check(found: Config | ConfigError) -> None:
     if isinstance(found, Config):
-        assert len({target.key for target in found.targets}) == len(found.targets)
+        targets = (*found.targets, *found.references)
+        assert len({target.key for target in targets}) == len(targets)
         return
     assert found.faults
     for fault in found.faults:

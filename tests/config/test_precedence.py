@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from exporter.config.load import parse
-from exporter.targets import CertificateChecks, Target, TlsVersion
+from exporter.targets import AddressRule, CertificateChecks, Target, TlsVersion, Variant
 
 PORT, HOST, PORT_DEFAULT, DEFAULT = "port", "host", "port default", "default"
 
@@ -59,6 +59,18 @@ SETTINGS: dict[str, tuple[Sequence[str], Callable[[Target], object], Sequence[ob
         ],
         CertificateChecks(),
     ),
+    "certificate_group": (
+        ["a.example", "none", "B.example", "none"],
+        lambda target: target.certificate_group,
+        ["a.example", None, "b.example", None],
+        "mail.example.org",
+    ),
+    "variants": (
+        ["[no_sni]", "[]", "[rsa]", "[ecdsa, no_sni]"],
+        lambda target: target.variants,
+        [(Variant.NO_SNI,), (), (Variant.RSA,), (Variant.ECDSA, Variant.NO_SNI)],
+        (Variant.RSA, Variant.ECDSA),
+    ),
     "min_tls": (
         ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
         lambda target: target.expectation.min_tls,
@@ -108,6 +120,32 @@ def test_the_nearest_layer_has_the_last_word(key: str, first: int) -> None:
     name = "valid_certificate" if key == "certificate checks" else key
     target = resolved(name, dict(zip(levels[first:], written[first:], strict=True)))
     assert shown(target) == [*expected, built_in][first]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "host", "addresses", "required"),
+    [
+        pytest.param("", "", AddressRule.FIRST, [False, False], id="built in"),
+        pytest.param("addresses: all, require_families: [ipv6]", "", AddressRule.ALL, [False, True], id="defaults"),
+        pytest.param(
+            "addresses: all, require_families: [ipv6]",
+            "addresses: first, require_families: [ipv4]",
+            AddressRule.FIRST,
+            [True, False],
+            id="host",
+        ),
+        pytest.param("require_families: [ipv6]", "require_families: []", AddressRule.FIRST, [False] * 2, id="nothing"),
+    ],
+)
+def test_what_is_said_about_addresses_at_the_host_comes_before_the_defaults(
+    defaults: str, host: str, addresses: AddressRule, required: list[bool]
+) -> None:
+    text = f"""
+    defaults: {{{defaults}}}
+    hosts: [{{host: mail.example.org, ports: [25], {host}}}]
+    """
+    found = parse(text, "conf.yml").targets
+    assert [(target.addresses, target.family_required) for target in found] == [(addresses, one) for one in required]
 
 
 def test_each_timeout_is_inherited_by_itself() -> None:

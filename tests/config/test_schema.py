@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from exporter.config.fault import ConfigError
-from exporter.config.key import TABLE, Group, Level, at_level
+from exporter.config.key import TABLE, at_level
 from exporter.config.load import load, parse
+from exporter.config.row import Group, Level
 from exporter.config.schema import json_schema
 from tests.config.test_faults import CONFIGS
 from tests.config.test_forms import EXAMPLE
@@ -100,6 +101,11 @@ def test_the_schema_accepts_the_example() -> None:
         "{hosts: [], defaults: {ports: {25: {interval: 10s, expect: any}}}}",
         "hosts_files: ['conf.d/*.yml']",
         "{hosts: [], defaults: {valid_certificate: {dates: false}, min_tls: TLSv1.2, greeting_codes: [554]}}",
+        "{hosts: [], references: {25: [mx.example.net, 192.0.2.1]}, reference_interval: 1m}",
+        "{hosts: [], watch: {tls_findings: false}}",
+        "{hosts: [], references: {}, variant_interval: 1h, variant_gap: 0s, address_grace: 1h}",
+        "{hosts: [], defaults: {addresses: all, require_families: [ipv6], certificate_group: none, variants: []}}",
+        "hosts: [{host: a, ports: [{port: 25, variants: [no_sni, ecdsa], certificate_group: mx.example.org}]}]",
         "hosts: [{host: a, ports: [{port: 25, expect: filtered, capabilities: {must: [AUTH PLAIN], must_not: []}}]}]",
     ],
 )
@@ -145,6 +151,15 @@ def test_the_schema_accepts_what_the_loader_accepts(text: str) -> None:
         "capabilities-syntax",
         "capabilities-long",
         "capabilities-many",
+        "addresses",
+        "require-families",
+        "certificate-group",
+        "variants",
+        "references",
+        "references-empty",
+        "references-list",
+        "watch",
+        "watch-not-mapping",
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses_for_its_form(name: str) -> None:
@@ -175,7 +190,11 @@ def test_the_example_mentions_every_key() -> None:
 
 def test_what_the_example_has_commented_out_is_valid_too(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^(  )# ((?:ca_file|source_address|interval|  ipv[46]):.*)$", r"\1\2", EXAMPLE.read_text())
+    text = re.sub(r"(?m)^# (references:|  (?:25|587): .*)$", r"\1", text)
     (tmp_path / "company-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
-    (first, *_) = parse(text, "conf.yml", tmp_path).targets
+    found = parse(text, "conf.yml", tmp_path)
+    (first, *_) = found.targets
     assert first.ca_file == str(tmp_path / "company-ca.pem")
     assert first.source_address == "192.0.2.10"
+    assert {target.service.port for target in found.references} == {25, 587}
+    assert accepts(SCHEMA, yaml.safe_load(text))

@@ -13,6 +13,11 @@ from tests.config.test_forms import EXAMPLE
 
 TEXT = """\
 min_gap: 3s
+address_grace: 0s
+watch: {suspected_bans: false}
+references:
+  25: [mx.example.net]
+  993: [192.0.2.1, imap.example.net]
 defaults:
   interval: 60s
   labels: {team: mail}
@@ -30,28 +35,41 @@ hosts:
 """
 
 SHOWN = """\
-mailprobe:                     # conf.yml
-  nameservers: []              # built in
-  max_sessions: 200            # built in
-  sessions_per_address: 1      # built in
-  min_gap: 3s                  # main file (conf.yml:1)
-  first_round: 60s             # built in
-  certificate_retention: 1d    # built in
-  metrics.capabilities: false  # built in
+mailprobe:                                                                # conf.yml
+  nameservers: []                                                         # built in
+  max_sessions: 200                                                       # built in
+  sessions_per_address: 1                                                 # built in
+  min_gap: 3s                                                             # main file (conf.yml:1)
+  first_round: 60s                                                        # built in
+  certificate_retention: 1d                                               # built in
+  metrics.capabilities: false                                             # built in
+  variant_interval: 1d                                                    # built in
+  variant_gap: 600s                                                       # built in
+  address_grace: 0s                                                       # main file (conf.yml:2)
+  watch.stale_certificates: true                                          # built in
+  watch.tls_findings: true                                                # built in
+  watch.suspected_bans: false                                             # main file (conf.yml:3)
+  watch.inferred_vantage: true                                            # built in
+  reference_interval: 300s                                                # built in
+  references: {25: [mx.example.net], 993: [192.0.2.1, imap.example.net]}  # main file (conf.yml:4)
 
-mail.example.org port 587:                                    # conf.yml:12
+mail.example.org port 587:                                    # conf.yml:17
   protocol: smtp                                              # built in
   tls: starttls                                               # built in
-  ip_families: [ipv4]                                         # host (conf.yml:9)
+  ip_families: [ipv4]                                         # host (conf.yml:14)
+  require_families: []                                        # built in
+  addresses: first                                            # built in
   expect: open                                                # built in
-  starttls: optional                                          # port entry (conf.yml:13)
-  valid_certificate: {chain: true, name: true, dates: false}  # port entry (conf.yml:14)
-  auth_before_tls: allowed                                    # defaults.ports.587 (conf.yml:6)
+  starttls: optional                                          # port entry (conf.yml:18)
+  valid_certificate: {chain: true, name: true, dates: false}  # port entry (conf.yml:19)
+  auth_before_tls: allowed                                    # defaults.ports.587 (conf.yml:11)
   min_tls: (any version)                                      # built in
   greeting_codes: (220)                                       # built in
-  capabilities.must: [PIPELINING, AUTH PLAIN]                 # port entry (conf.yml:15)
+  capabilities.must: [PIPELINING, AUTH PLAIN]                 # port entry (conf.yml:20)
   capabilities.must_not: []                                   # built in
-  interval: 60s                                               # defaults (conf.yml:3)
+  certificate_group: mail.example.org                         # built in
+  variants: [rsa, ecdsa]                                      # built in
+  interval: 60s                                               # defaults (conf.yml:8)
   timeouts.connect: 5s                                        # built in
   timeouts.greeting: 30s                                      # built in
   timeouts.reply: 10s                                         # built in
@@ -61,8 +79,52 @@ mail.example.org port 587:                                    # conf.yml:12
   server_name: (the host)                                     # built in
   ca_file: (the system's roots)                               # built in
   source_address.ipv4: (the system's choice)                  # built in
-  labels.site: milan                                          # host (conf.yml:10)
-  labels.team: mail                                           # defaults (conf.yml:4)
+  labels.site: milan                                          # host (conf.yml:15)
+  labels.team: mail                                           # defaults (conf.yml:9)
+
+reference mx.example.net port 25:                      # conf.yml:5
+  protocol: smtp                                       # built in
+  tls: none                                            # built in
+  ip_families: [ipv4, ipv6]                            # built in
+  reference_interval: 300s                             # built in
+  timeouts.connect: 5s                                 # built in
+  timeouts.greeting: 30s                               # built in
+  timeouts.reply: 10s                                  # built in
+  timeouts.handshake: 10s                              # built in
+  timeouts.total: 60s                                  # built in
+  ehlo_name: (the machine's own name, or its address)  # built in
+  ca_file: (the system's roots)                        # built in
+  source_address.ipv4: (the system's choice)           # built in
+  source_address.ipv6: (the system's choice)           # built in
+
+reference 192.0.2.1 port 993:                          # conf.yml:6
+  protocol: imap                                       # built in
+  tls: implicit                                        # built in
+  ip_families: [ipv4]                                  # the address
+  reference_interval: 300s                             # built in
+  timeouts.connect: 5s                                 # built in
+  timeouts.greeting: 30s                               # built in
+  timeouts.reply: 10s                                  # built in
+  timeouts.handshake: 10s                              # built in
+  timeouts.total: 60s                                  # built in
+  ehlo_name: (the machine's own name, or its address)  # built in
+  ca_file: (the system's roots)                        # built in
+  source_address.ipv4: (the system's choice)           # built in
+
+reference imap.example.net port 993:                   # conf.yml:6
+  protocol: imap                                       # built in
+  tls: implicit                                        # built in
+  ip_families: [ipv4, ipv6]                            # built in
+  reference_interval: 300s                             # built in
+  timeouts.connect: 5s                                 # built in
+  timeouts.greeting: 30s                               # built in
+  timeouts.reply: 10s                                  # built in
+  timeouts.handshake: 10s                              # built in
+  timeouts.total: 60s                                  # built in
+  ehlo_name: (the machine's own name, or its address)  # built in
+  ca_file: (the system's roots)                        # built in
+  source_address.ipv4: (the system's choice)           # built in
+  source_address.ipv6: (the system's choice)           # built in
 """
 
 
@@ -71,10 +133,12 @@ def test_every_setting_is_shown_with_its_origin() -> None:
 
 
 def test_every_port_has_its_settings() -> None:
-    found = load(EXAMPLE)
+    example = EXAMPLE.read_text().replace("# references:", "references: {25: [mx.example.com]}")
+    found = parse(example, "conf.yml", EXAMPLE.parent)
     assert {(port.host, port.port) for port in found.ports} == {
-        (target.host, target.service.port) for target in found.targets
+        (target.host, target.service.port) for target in (*found.targets, *found.references)
     }
+    assert found.references
 
 
 def test_a_command_line_is_shown_as_one() -> None:
@@ -109,7 +173,26 @@ def test_a_command_line_is_shown_as_one() -> None:
             id="everything that can be declared",
         ),
         pytest.param(
-            "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms}", id="daemon"
+            "{references: {587: [b, a], 25: ['2001:db8::1', a]}, reference_interval: 1m, hosts: [c, {host: d, "
+            "ip_families: [ipv4]}], defaults: {ip_families: [ipv6, ipv4], ehlo_name: m.example, require_families: "
+            "[ipv6], source_address: {ipv4: 192.0.2.9, ipv6: '2001:db8::9'}, timeouts: {reply: 1s}}}",
+            id="references that inherit",
+        ),
+        pytest.param(
+            "{references: {465: [192.0.2.1]}, defaults: {ip_families: [ipv6]}, hosts: [c]}",
+            id="a reference without a name",
+        ),
+        pytest.param(
+            "defaults: {addresses: all, require_families: [ipv6]}\n"
+            "hosts: [none, {host: a, ports: [25, {port: 465, certificate_group: none, variants: []}]}, {host: b, "
+            "certificate_group: A, ports: [25]}, {host: b, require_families: [], ports: [465]}, {host: b, addresses: "
+            "first, ports: [993, {port: 26, protocol: smtp, tls: none}]}, 192.0.2.1]",
+            id="groups, variants and addresses",
+        ),
+        pytest.param(
+            "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms, variant_gap: 1m, "
+            "variant_interval: 1h, address_grace: 0s, watch: {tls_findings: false, inferred_vantage: false}}",
+            id="daemon",
         ),
     ],
 )
@@ -118,6 +201,11 @@ def test_the_effective_text_yields_the_same_when_it_is_loaded(text: str) -> None
     again = parse(effective_text(found), "effective.yml")
     assert again.targets == found.targets
     for name in (
+        "references",
+        "variant_interval",
+        "variant_gap",
+        "address_grace",
+        "watch",
         "nameservers",
         "max_sessions",
         "min_gap",
