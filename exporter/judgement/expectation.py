@@ -6,7 +6,7 @@ catalogue of `metrics`) and does not compare one port with another.
 Three rules come before all others. A port that should not be open and let us in is an unexpected open port, whatever
 its session was like. A fault of this program or of its machine says nothing about the server, so nothing is claimed:
 success is unknown. And a family that has no address, or no way out of this machine, has no target, and so neither
-succeeds nor fails.
+succeeds nor fails; unless that family is required, whose lack of an address is the failure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -109,7 +109,7 @@ def judge(result: ProbeResult, known_before: bool, *, host_known: bool = False) 
     """Judge one result by the expectation of its target.
 
     `known_before` says that the target once had an address, `host_known` that the host had one in any family. While a
-    whole name fails, a target without either is reported only on the host's first family.
+    whole name fails, a target without either is reported only on the host's first family, and on one that is required.
     """
     judged = tuple(_judged(result))
     verdict = _verdict(result, judged)
@@ -132,6 +132,10 @@ def _verdict(result: ProbeResult, judged: Sequence[_Judged]) -> _Verdict:
         return _Verdict(result.outcome, None, result.phase, result.detail)
     if result.port_open is False:
         return _verdict_unopened(result, judged)
+    if result.outcome is Outcome.DNS_NO_ADDRESS and result.target.family_required:
+        # Other hosts without such an address are well: say why this one is not.
+        detail = _joined(f"an {result.target.ip_family} address is required", result.detail)
+        return _Verdict(result.outcome, False, result.phase, detail)
     if result.outcome is not Outcome.OK and not _turned_away_as_declared(result):
         return _Verdict(result.outcome, False, result.phase, result.detail)
     return _first_unmet(result, judged) or _Verdict(Outcome.OK, True, result.phase, result.detail)
@@ -280,7 +284,8 @@ def _exists(result: ProbeResult, *, known_before: bool, host_known: bool) -> boo
     """Whether the target has samples: targets come from the configuration, families from DNS and from the routes."""
     if result.outcome is Outcome.NO_ROUTE:
         return False
-    if result.outcome not in DNS_FAILURES:
+    # A required family has its target whatever DNS says: it would else come and go with the ways in which DNS fails.
+    if result.outcome not in DNS_FAILURES or result.target.family_required:
         return True
     if has_no_address(result):
         return False

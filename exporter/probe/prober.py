@@ -15,7 +15,7 @@ from exporter.probe.record import Record
 from exporter.probe.seams import Hold, Resolver
 from exporter.probe.session import Means, Session
 from exporter.results import Outcome, Phase, ProbeResult, Resolution
-from exporter.targets import Service, Target, TargetKey, TlsMode
+from exporter.targets import Service, Target, TargetKey, TlsMode, Variant
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Prober:
         record.resolution = resolution
         record.duration = resolution.duration
         addresses = resolution.addresses(target.ip_family)
-        if not addresses:
+        if not addresses and not _left_dns(resolution, target):
             record.fail(_lookup_failure(resolution, target), resolution.detail)
             return
         record.took(Phase.RESOLVE, resolution.duration)
@@ -60,6 +60,9 @@ class Prober:
         async with hold(target.host, address):
             record.started = self._wall()
             await Session(self._means, record, address, _left(record)).run()
+        if target.variant is not Variant.DEFAULT:
+            # A variant is one session: what a silent port is about, the ordinary probe finds out.
+            return
         if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
             await self._ask_for_tls(record, hold, address)
         elif target.key in self._asked:
@@ -93,6 +96,13 @@ class Prober:
 def _left(record: Record) -> float:
     """Seconds of the total limit that are not used up yet."""
     return record.target.timeouts.total - record.duration
+
+
+def _left_dns(resolution: Resolution, target: Target) -> bool:
+    """The target's own address was the last of its family, and DNS names it no more: it is probed on like any other
+    that left, unless the family's having none is the failure."""
+    answered = resolution.outcome is Outcome.OK and target.ip_family not in resolution.failed
+    return answered and bool(target.address) and not target.family_required
 
 
 def _lookup_failure(resolution: Resolution, target: Target) -> Outcome:

@@ -42,6 +42,7 @@ class Record:
     certificates: tuple[CertificateFacts, ...] = ()
     verdict: CertificateVerdict | None = None
     transcript: tuple[TranscriptLine, ...] = ()
+    tls_alert: int | None = None
 
     def fail(self, outcome: Outcome, detail: str) -> None:
         """Note a failure in the current phase; the first one counts, and in the goodbye none does."""
@@ -71,4 +72,5 @@ class Record:
             certificates=self.certificates,
             verdict=self.verdict,
             transcript=self.transcript,
+            tls_alert=self.tls_alert,
         )

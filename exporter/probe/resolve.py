@@ -151,9 +151,7 @@ class SystemResolver:
         literal = ip_literal(host)
         if literal is not None:
             own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
-            # One spelling for one address, whoever wrote it; a zone is no part of what has spellings.
-            spelling = "%".join((str(literal), *host.split("%")[1:]))
-            answers = {family: _literal(spelling if family is own else None) for family in families}
+            answers = {family: _literal(_spelled(host) if family is own else None) for family in families}
         else:
             answers = await self._look_up(ascii_name(host), families)
         return _resolution(answers, self._clock() - started)
@@ -249,10 +247,15 @@ def _listed(name: str, addresses: tuple[str, ...], family: IpFamily) -> _Answer:
 
 def _usable(addresses: Iterable[str]) -> tuple[str, ...]:
     """Without the unspecified address, by which blocking name servers say 'nowhere' and which would lead back to us."""
-    found = {address: ip_literal(address) for address in addresses}
+    found = {_spelled(address): ip_literal(address) for address in addresses}
     wanted = [(int(literal), address) for address, literal in found.items() if literal and not literal.is_unspecified]
     # Name servers rotate their answers; a stable order keeps a target on one address.
     return tuple(address for _, address in sorted(wanted))
+
+
+def _spelled(address: str) -> str:
+    """One spelling for one address, whoever wrote it; a zone is no part of what has spellings."""
+    return "%".join((str(ip_literal(address)), *address.split("%")[1:]))
 
 
 def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution:

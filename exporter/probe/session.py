@@ -217,7 +217,8 @@ class Session:
 
     async def _handshake(self) -> None:
         self._limit(Phase.TLS)
-        session = self._means.tls.session(tls_server_name(self._target.reference_name))
+        server_name = tls_server_name(self._target.reference_name)
+        session = self._means.tls.session(server_name, self._target.variant)
         complete = session.handshake()
         while not complete:
             await self._connection.send(session.outgoing(), self._deadline)
@@ -238,6 +239,7 @@ class Session:
         try:
             return session.handshake(data)
         except TlsError:
+            self._record.tls_alert = session.refusal
             # RFC 8446 §6.2: whoever gives up says why.
             await self._connection.send(session.outgoing(), self._deadline)
             raise

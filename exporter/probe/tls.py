@@ -4,11 +4,17 @@ The handshake is done without verification and with one shared context that hold
 certificate, which is then judged in `certificate`, and possession of the private key is proven all the same. The
 context accepts what old servers still speak (TLS 1.0 up, security level 0), because their certificates expire too;
 what is too old is for others to judge. RFC 8446, RFC 5246; server names after RFC 6066 §3.
+
+Two more contexts take a certificate of one key type only. Whether a server refused such a handshake for want of one is
+told by the number of its alert, never by OpenSSL's words for it, which change from release to release.
 """
+
+from typing import Final
 
 from OpenSSL import SSL, crypto
 
 from exporter.results import TlsFacts
+from exporter.targets import Variant
 
 # More than the longest flight a server sends; OpenSSL's memory BIO is drained with it.
 _DRAIN_BYTES = 65536
@@ -17,6 +23,18 @@ _DRAIN_BYTES = 65536
 # every version of TLS (RFC 8446 §5.1).
 _RECORD_TYPES = frozenset({0x15, 0x16})
 _RECORD_MAJOR = 0x03
+
+# Anonymous ciphers are left out: with one of them there would be no certificate to look at.
+_CIPHERS: Final = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
+
+# By authentication and nothing else: every way to agree on a key and every strength of before.
+_KEY_TYPE_CIPHERS: Final = {
+    Variant.RSA: b"aRSA:!eNULL:@SECLEVEL=0",
+    Variant.ECDSA: b"aECDSA:!eNULL:@SECLEVEL=0",
+}
+
+# RFC 8446 §6: an alert is a level and a description, which OpenSSL reports as one number.
+_ALERT_FATAL: Final = 2
 
 
 class TlsError(Exception):
@@ -28,22 +46,19 @@ class NotTls(Exception):
 
 
 class TlsClient:
-    """Opens sessions. One for all probes: a context costs as much as several of them, so it is made once."""
+    """Opens sessions. One for all probes: a context costs as much as several of them, so each kind is made once."""
 
     def __init__(self) -> None:
-        self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        self._context.set_verify(SSL.VERIFY_NONE)
-        # RFC 8996 forbids TLS 1.0 and 1.1; a monitor still has to see the servers that were left behind.
-        self._context.set_min_proto_version(SSL.TLS1_VERSION)
-        # Anonymous ciphers are left out: with one of them there would be no certificate to look at.
-        self._context.set_cipher_list(b"ALL:!aNULL:!eNULL:@SECLEVEL=0")
-        # A renegotiation that the server asks for is refused with a warning: it would cost a second handshake, and
-        # nothing new is learnt in it.
-        self._context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
+        self._context = _context(_CIPHERS)
+        self._key_types = {variant: _key_type_context(ciphers) for variant, ciphers in _KEY_TYPE_CIPHERS.items()}
 
-    def session(self, server_name: str | None) -> "TlsSession":
-        """A session that has not begun; `server_name` in ASCII is sent to the server, `None` sends none."""
-        return TlsSession(self._context, server_name)
+    def session(self, server_name: str | None, variant: Variant = Variant.DEFAULT) -> "TlsSession":
+        """A session that has not begun; `server_name` in ASCII is sent to the server, `None` sends none.
+
+        `NO_SNI` sends none whatever the name; `RSA` and `ECDSA` complete only with a certificate of that key type.
+        """
+        name = None if variant is Variant.NO_SNI else server_name
+        return TlsSession(self._key_types.get(variant, self._context), name)
 
 
 class TlsSession:
@@ -54,6 +69,8 @@ class TlsSession:
         # RFC 6066 §3: an IP literal is never sent; the caller passes `None` for one.
         if server_name is not None:
             self._connection.set_tlsext_host_name(server_name.encode("ascii"))
+        self._alerts: list[int] = []
+        self._connection.set_app_data(self._alerts)
         self._connection.set_connect_state()
         self._head = b""
         self._decrypted = False
@@ -130,6 +147,15 @@ class TlsSession:
         return self._error is not None
 
     @property
+    def refusal(self) -> int | None:
+        """The fatal alert with which the server answered the ClientHello, by its number.
+
+        Noted only where a variant asks for one key type. A server that has shown its certificate and refuses us after
+        that, for want of one of ours for instance, sends the same alerts and means something else.
+        """
+        return self._alerts[-1] if self._alerts and not self.chain() else None
+
+    @property
     def decrypted_anything(self) -> bool:
         """The server has sent application data: with TLS 1.3 only then is it known that it accepted the handshake."""
         return self._decrypted
@@ -158,6 +184,34 @@ class TlsSession:
             wrong_type = self._head[0] not in _RECORD_TYPES
             if wrong_type or (len(self._head) == 2 and self._head[1] != _RECORD_MAJOR):
                 raise NotTls
+
+
+def _context(ciphers: bytes) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_NONE)
+    # RFC 8996 forbids TLS 1.0 and 1.1; a monitor still has to see the servers that were left behind.
+    context.set_min_proto_version(SSL.TLS1_VERSION)
+    context.set_cipher_list(ciphers)
+    # A renegotiation that the server asks for is refused with a warning: it would cost a second handshake, and
+    # nothing new is learnt in it.
+    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
+    return context
+
+
+def _key_type_context(ciphers: bytes) -> SSL.Context:
+    context = _context(ciphers)
+    # Up to TLS 1.2 the cipher says with which type of key the server authenticates (RFC 5246 §7.4.2); the ciphers of
+    # TLS 1.3 leave it open.
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    # Only here: it is called for every step of a handshake, which would slow down the ordinary probes.
+    context.set_info_callback(_note_alert)
+    return context
+
+
+def _note_alert(connection: SSL.Connection, where: int, value: int) -> None:
+    level, description = value >> 8, value & 0xFF
+    if where == SSL.SSL_CB_READ_ALERT and level == _ALERT_FATAL:
+        connection.get_app_data().append(description)
 
 
 def _reason(error: SSL.Error) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import math
 from typing import Final
 
-from exporter.targets import TargetKey
+from exporter.targets import TargetKey, Variant
 
 # A tenth each way is enough to take apart what failed in the same second, and little enough to keep the promises that
 # are made in round numbers (15 s, 10 minutes).
@@ -21,12 +21,12 @@ _DIGEST_BYTES: Final = 6
 
 def phase(key: TargetKey) -> float:
     """The place of a target in its interval, as a share in [0, 1); the same in every process and on every machine."""
-    return _share(f"{key.host}\0{key.port}\0{key.ip_family}\0{key.address}")
+    return _share(_name(key))
 
 
 def jittered(seconds: float, key: TargetKey, turn: int) -> float:
     """`seconds`, longer or shorter by up to `JITTER`; differs from target to target and from `turn` to `turn`."""
-    share = _share(f"{key.host}\0{key.port}\0{key.ip_family}\0{key.address}\0{turn}")
+    share = _share(f"{_name(key)}\0{turn}")
     return seconds * (1 - JITTER + 2 * JITTER * share)
 
 
@@ -39,6 +39,11 @@ def regular_instant(origin: float, share: float, interval: float, not_before: fl
     """The first instant of a target's rhythm not earlier than `not_before`; `origin` is when all rhythms began."""
     rounds = math.ceil((not_before - origin) / interval - share)
     return origin + (rounds + share) * interval
+
+
+def _name(key: TargetKey) -> str:
+    name = f"{key.host}\0{key.port}\0{key.ip_family}\0{key.address}"
+    return name if key.variant is Variant.DEFAULT else f"{name}\0{key.variant}"
 
 
 def _share(text: str) -> float:

@@ -18,8 +18,8 @@ from exporter.results import (
     ProbeResult,
     TlsFacts,
 )
-from exporter.targets import CertificateChecks, Expectation, PortState, Protocol, TlsMode, TlsVersion
-from tests.judgement.sessions import EXPIRED, ended, expectation, healthy, target
+from exporter.targets import CertificateChecks, Expectation, IpFamily, PortState, Protocol, TlsMode, TlsVersion
+from tests.judgement.sessions import EXPIRED, ONLY_IPV4, ended, expectation, healthy, target
 
 FILTERED = target(expects=expectation(PortState.FILTERED))
 ALL_FAULTS = CertificateVerdict(
@@ -247,6 +247,19 @@ def test_an_old_version_of_tls_is_told_with_what_was_wanted() -> None:
     judgement = judged(replace(declaring(min_tls=TlsVersion.TLS_1_3), tls=TlsFacts("TLSv1.2", "any cipher")))
     assert (judgement.outcome, judgement.phase) == (Outcome.EXPECTATION_FAILED, Phase.TLS)
     assert judgement.detail == "TLSv1.2 was negotiated, which is older than TLSv1.3"
+
+
+def test_a_required_family_without_an_address_is_told_with_the_reason_why_it_is_missed() -> None:
+    without = ended(replace(target(family=IpFamily.IPV6), family_required=True), Outcome.DNS_NO_ADDRESS)
+    told = replace(without, resolution=ONLY_IPV4, detail="mail.example.org has no AAAA record")
+    assert judged(told) == Judgement(
+        Outcome.DNS_NO_ADDRESS,
+        False,
+        detail="an ipv6 address is required; mail.example.org has no AAAA record",
+        phase=Phase.RESOLVE,
+    )
+    not_required = replace(told, target=target(family=IpFamily.IPV6))
+    assert judged(not_required).detail == "mail.example.org has no AAAA record"
 
 
 EVERYTHING_WRONG: dict[str, object] = {

@@ -210,6 +210,13 @@ def test_the_names_of_expectations_are_label_values() -> None:
     ]
 
 
+def test_a_required_family_that_has_an_address_is_judged_like_any_other() -> None:
+    for outcome in (Outcome.OK, Outcome.CONNECT_REFUSED, Outcome.DNS_ERROR, Outcome.NO_ROUTE):
+        result = ended(target(), outcome)
+        required = replace(result, target=replace(result.target, family_required=True))
+        assert judged(required) == judged(result)
+
+
 def test_a_protocol_makes_no_difference() -> None:
     for protocol in Protocol:
         assert judged(healthy(target(protocol=protocol))).success is True

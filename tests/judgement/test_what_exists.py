@@ -103,6 +103,18 @@ def test_an_open_port_is_judged_exactly_where_it_is_known(outcome: Outcome) -> N
     assert met is result.port_open
 
 
+@pytest.mark.parametrize("state", PortState, ids=str)
+@pytest.mark.parametrize("outcome", TABLE, ids=str)
+def test_outcome_and_success_follow_the_same_table_where_the_family_is_required(
+    outcome: Outcome, state: PortState
+) -> None:
+    expected = dict(zip(PortState, TABLE[outcome], strict=True))[state]
+    required = replace(target(expects=expectation(state)), family_required=True)
+    judgement = judge(ended(required, outcome), known_before=False)
+    assert (judgement.outcome, judgement.success) == expected
+    assert judgement.exists is (outcome is not Outcome.NO_ROUTE)
+
+
 def test_a_timeout_before_any_connection_is_a_failure_without_a_port_state() -> None:
     for state in PortState:
         timeout = ProbeResult(target(expects=expectation(state)), STARTED, 60.0, Outcome.TOTAL_TIMEOUT, Phase.RESOLVE)
@@ -116,6 +128,7 @@ def unresolved(of: Target, outcome: Outcome, resolution: Resolution | None) -> P
 
 
 V4, V6 = target(), target(family=IpFamily.IPV6)
+REQUIRED_V4, REQUIRED_V6 = replace(V4, family_required=True), replace(V6, family_required=True)
 NXDOMAIN = Resolution(Outcome.DNS_NXDOMAIN, (), (), 0.1)
 FAILED = Resolution(Outcome.DNS_ERROR, (), (), 5.0, failed=(IpFamily.IPV4, IpFamily.IPV6))
 EMPTY = Resolution(Outcome.DNS_NO_ADDRESS, (), (), 0.1)
@@ -159,3 +172,31 @@ def test_a_target_exists_as_dns_and_the_routes_have_it(
     result: ProbeResult, known_before: bool, host_known: bool, exists: bool
 ) -> None:
     assert judge(result, known_before, host_known=host_known).exists is exists
+
+
+@pytest.mark.parametrize("known_before", [False, True], ids=["never-known", "known-before"])
+@pytest.mark.parametrize(
+    ("result", "exists"),
+    [
+        pytest.param(unresolved(REQUIRED_V6, Outcome.DNS_NO_ADDRESS, ONLY_IPV4), True, id="family-without-address"),
+        pytest.param(unresolved(REQUIRED_V4, Outcome.DNS_NO_ADDRESS, ONLY_IPV6), True, id="first-family-without"),
+        pytest.param(unresolved(REQUIRED_V6, Outcome.DNS_NO_ADDRESS, EMPTY), True, id="no-address-at-all"),
+        pytest.param(unresolved(REQUIRED_V6, Outcome.DNS_ERROR, IPV6_FAILED), True, id="family-failed"),
+        pytest.param(unresolved(REQUIRED_V6, Outcome.DNS_ERROR, FAILED), True, id="error"),
+        pytest.param(unresolved(REQUIRED_V6, Outcome.DNS_NXDOMAIN, NXDOMAIN), True, id="nxdomain"),
+        pytest.param(unresolved(REQUIRED_V6, Outcome.NO_ROUTE, BOTH_FAMILIES), False, id="no-route"),
+    ],
+)
+def test_a_required_family_has_its_target_whatever_dns_says(
+    result: ProbeResult, known_before: bool, exists: bool
+) -> None:
+    assert judge(result, known_before, host_known=True).exists is exists
+
+
+@pytest.mark.parametrize("state", PortState, ids=str)
+def test_a_required_family_without_an_address_fails_and_nothing_is_said_about_the_port(state: PortState) -> None:
+    required = replace(target(family=IpFamily.IPV6, expects=expectation(state)), family_required=True)
+    result = unresolved(required, Outcome.DNS_NO_ADDRESS, ONLY_IPV4)
+    judgement = judge(result, known_before=False, host_known=True)
+    assert (judgement.outcome, judgement.success, judgement.exists) == (Outcome.DNS_NO_ADDRESS, False, True)
+    assert (judgement.phase, judgement.expectations, result.port_open) == (Phase.RESOLVE, (), None)

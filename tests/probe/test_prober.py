@@ -18,7 +18,7 @@ from exporter.probe.prober import Prober
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
 from exporter.results import Outcome, Phase, ProbeResult, Resolution
-from exporter.targets import IpFamily, Timeouts, TlsMode
+from exporter.targets import IpFamily, Timeouts, TlsMode, Variant
 from tests.ipv6 import needs_ipv6
 from tests.probe.conftest import HOST, NOW, at_once, target
 
@@ -159,10 +159,13 @@ async def test_both_families_are_probed_alike(private_roots: Path) -> None:
 SILENT_THEN_TLS = Timeouts(greeting=0.2, handshake=5, total=20)
 
 
-def tls_server(tls: ServerTls) -> ScriptedServer:
-    """A server with implicit TLS: in plain text it is silent, and closes when the client does."""
+def tls_server(tls: ServerTls, asked: int = 1) -> ScriptedServer:
+    """A server with implicit TLS: in plain text it is silent, and closes when the client does.
+
+    `asked`: the session that asks for TLS, counted from 0.
+    """
     inside = [StartTls(tls), Send(b"220 hello\r\n"), Expect(b"EHLO"), Send(b"250 hello\r\n"), Expect(b"QUIT")]
-    return ScriptedServer(lambda number: inside if number == 1 else [Hang()])
+    return ScriptedServer(lambda number: inside if number == asked else [Hang()])
 
 
 async def test_a_silent_port_that_speaks_tls_is_told_from_a_dead_one(probe: Probe, server_tls: ServerTls) -> None:
@@ -259,3 +262,16 @@ async def test_the_place_is_held_for_the_address_that_is_connected_to(private_ro
         await prober_for(resolution, private_roots)(target(server.port), place)
 
     assert held == [(HOST, "127.0.0.7")]
+
+
+async def test_a_variant_is_one_session_even_where_a_silent_port_speaks_tls(
+    probe: Probe, server_tls: ServerTls
+) -> None:
+    async with tls_server(server_tls, asked=2) as server:
+        variant = await probe(server.port, timeouts=SILENT_THEN_TLS, variant=Variant.RSA)
+        sessions = len(server.sessions)
+        ordinary = await probe(server.port, timeouts=SILENT_THEN_TLS)
+
+    assert (variant.outcome, sessions) == (Outcome.GREETING_TIMEOUT, 1)
+    # And the question of the ordinary probe is still to come.
+    assert ordinary.outcome is Outcome.TLS_ON_PLAIN_PORT

@@ -275,6 +275,14 @@ async def test_the_hosts_file_comes_first_and_is_read_again_when_it_changes(mach
     assert asked.ipv4 == ("192.0.2.3", "192.0.2.20")
 
 
+async def test_an_address_that_is_listed_in_two_spellings_is_one_address(machine: Machine) -> None:
+    machine.hosts.write_text(f"2001:DB8:0::1 {NAME}\n2001:db8::1 {NAME}\nfe80::0:1%eth0 {NAME}\nfe80::1%eth1 {NAME}\n")
+    async with NameServer({}) as server:
+        found = await machine.resolver(server).resolve(NAME, BOTH)
+
+    assert found.ipv6 == ("2001:db8::1", "fe80::1%eth0", "fe80::1%eth1")
+
+
 async def test_a_name_listed_for_one_family_is_not_asked_about_for_the_other(machine: Machine) -> None:
     machine.hosts.write_text(f"127.0.0.9 {NAME}\n")
     async with NameServer(ADDRESSES) as server:

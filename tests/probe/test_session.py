@@ -1,14 +1,16 @@
 """One session against servers that do what real ones cannot be made to do; what is seen, and how it ends."""
 
 import asyncio
+import hashlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from exporter.demo.mint import Authority
+from exporter.demo.mint import Authority, Credential
 from exporter.demo.scripted import (
     Answer,
     Close,
@@ -29,8 +31,8 @@ from exporter.probe.certificate.trust import TrustStores
 from exporter.probe.prober import Prober
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
-from exporter.results import Capability, LatencyClock, Outcome, Phase, ProbeResult
-from exporter.targets import Protocol, Timeouts, TlsMode
+from exporter.results import Capability, CertificateFault, LatencyClock, Outcome, Phase, ProbeResult
+from exporter.targets import Protocol, Timeouts, TlsMode, Variant
 from tests.probe.conftest import NOW, Addresses, at_once, target
 
 Probe = Callable[..., Awaitable[ProbeResult]]
@@ -506,3 +508,69 @@ async def test_the_transcript_holds_both_sides_and_says_what_was_encrypted(probe
     assert (True, False, "EHLO monitor.example.org") in lines
     assert (True, True, "EHLO monitor.example.org") in lines
     assert (False, True, "221 bye") in lines
+
+
+@pytest.fixture(scope="module")
+def by_key_type(authority: Authority) -> dict[Variant, Credential]:
+    """A server's two certificates; the RSA one has expired."""
+    ended = NOW - timedelta(days=1)
+    expired = authority.issue(
+        ["mail.example.org"], key="rsa-2048", not_before=ended - timedelta(days=90), not_after=ended
+    )
+    return {Variant.RSA: expired, Variant.ECDSA: authority.issue(["mail.example.org"])}
+
+
+@pytest.mark.parametrize(
+    ("variant", "shown", "valid"),
+    [
+        (Variant.DEFAULT, Variant.ECDSA, True),
+        (Variant.NO_SNI, Variant.ECDSA, True),
+        (Variant.RSA, Variant.RSA, False),
+        (Variant.ECDSA, Variant.ECDSA, True),
+    ],
+    ids=lambda value: str(value),
+)
+async def test_a_variant_is_a_whole_session_with_the_certificate_of_its_kind(
+    variant: Variant, shown: Variant, valid: bool, probe: Probe, by_key_type: dict[Variant, Credential]
+) -> None:
+    async with ScriptedServer(upgraded(ServerTls(*by_key_type.values()))) as server:
+        result = await probe(server.port, variant=variant)
+        await server.finished()
+
+    assert (result.detail, result.outcome, result.phase) == ("", Outcome.OK, Phase.GOODBYE)
+    assert server.faults == []
+    leaf = hashlib.sha256(by_key_type[shown].certificate).hexdigest()
+    assert result.certificates[0].fingerprint_sha256 == leaf
+    assert result.verdict is not None
+    assert (result.verdict.valid, result.verdict.name_valid) == (valid, True)
+    assert result.tls_alert is None
+
+
+async def test_the_certificate_without_a_server_name_is_judged_by_the_name_all_the_same(
+    probe: Probe, authority: Authority
+) -> None:
+    names = {"mail.example.org": authority.issue(["mail.example.org"])}
+    tls = ServerTls(authority.issue(["other.example.org"]), by_name=names)
+    async with ScriptedServer(lambda _: upgraded(tls)) as server:
+        named = await probe(server.port)
+        unnamed = await probe(server.port, variant=Variant.NO_SNI)
+
+    assert named.verdict is not None
+    assert named.verdict.valid
+    assert unnamed.verdict is not None
+    assert unnamed.verdict.faults == (CertificateFault.NAME_MISMATCH,)
+
+
+@pytest.mark.parametrize("tls_mode", [STARTTLS, IMPLICIT])
+async def test_a_server_without_the_key_type_refuses_with_an_alert_that_is_kept(
+    tls_mode: TlsMode, probe: Probe, authority: Authority
+) -> None:
+    tls = ServerTls(authority.issue(["mail.example.org"]))
+    script: Script = [StartTls(tls)] if tls_mode is IMPLICIT else upgraded(tls)
+    async with ScriptedServer(script) as server:
+        result = await probe(server.port, tls=tls_mode, variant=Variant.RSA)
+
+    assert (result.outcome, result.phase) == (Outcome.TLS_HANDSHAKE_FAILED, Phase.TLS)
+    # RFC 8446 §6.2: handshake_failure.
+    assert result.tls_alert == 40
+    assert (result.certificates, result.verdict, result.tls) == ((), None, None)

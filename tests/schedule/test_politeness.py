@@ -6,15 +6,16 @@ the default intervals or of the gaps shows here first.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import pytest
 
 from exporter.config.load import parse
+from exporter.judgement.variant import variant_target
 from exporter.results import Outcome
 from exporter.schedule.limits import Limits
-from exporter.targets import IpFamily, Target
+from exporter.targets import IpFamily, Target, Variant
 from tests.manual_loop import START, run
 from tests.schedule.world import Session, World, run_for, smallest_gaps
 
@@ -63,12 +64,22 @@ def day(
     seconds: Callable[[Target], float] = lambda _: 1.0,
     outcome: Callable[[Target], Outcome] = lambda _: Outcome.OK,
     lasts: float = DAY,
+    variants: Collection[Variant] = (),
 ) -> Day:
-    """A day (or what `lasts` says) of the targets of `config` within its limits; their sessions last `seconds`."""
+    """A day (or what `lasts` says) of the targets of `config` within its limits; their sessions last `seconds`.
+
+    `variants`: those that turn out to be worth their session at every port that is configured for them.
+    """
     read = parse(config, "mailprobe.yml")
-    limits = Limits(read.max_sessions, read.sessions_per_address, read.min_gap, read.first_round)
+    limits = Limits(read.max_sessions, read.sessions_per_address, read.min_gap, read.first_round, read.variant_gap)
     world = World(seconds=seconds, outcome=outcome)
-    run(run_for(world.scheduler(*read.targets, limits=limits), lasts))
+    others = [
+        variant_target(target, variant, read.variant_interval)
+        for target in read.targets
+        for variant in target.variants
+        if variant in variants
+    ]
+    run(run_for(world.scheduler(*read.targets, *others, limits=limits), lasts))
     return Day(sorted(world.sessions, key=lambda one: one.begin), len(world.missed), world.most_sessions)
 
 
@@ -134,6 +145,36 @@ def test_the_greeting_wait_of_postscreen_adds_no_session_and_loses_none(ordinary
     assert screened.per_hour() == ordinary.per_hour()
     assert screened.missed == 0
     assert screened.shortest_gap(lambda one: one.host) == pytest.approx({"mail.example.org": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("variants", "more"),
+    [
+        ([Variant.NO_SNI], 2),
+        ([Variant.NO_SNI, Variant.ECDSA], 2 + 16),
+        ([Variant.NO_SNI, Variant.RSA, Variant.ECDSA], 2 + 16 + 16),
+    ],
+    ids=["no server name", "and one key type", "and both"],
+)
+def test_variants_add_at_most_34_sessions_a_day_and_one_to_the_busiest_minute(
+    variants: list[Variant], more: int, ordinary: Day
+) -> None:
+    varied = day(variants=variants)
+
+    assert len(varied.sessions) - len(ordinary.sessions) == more
+    assert varied.busiest(60.0) == 16
+    assert varied.after(120.0).busiest(60.0) <= 11
+    # Six of an hour at each address, which is all there is room for.
+    assert (
+        max(
+            with_variants - without
+            for with_variants, without in zip(varied.per_hour(), ordinary.per_hour(), strict=True)
+        )
+        <= 12
+    )
+    assert varied.most_at_once == 1
+    assert varied.missed == 0
+    assert varied.shortest_gap(lambda one: one.host) == pytest.approx({"mail.example.org": 2.0})
 
 
 @pytest.mark.parametrize(

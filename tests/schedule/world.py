@@ -47,6 +47,7 @@ def target(
     state: PortState = PortState.OPEN,
     family: IpFamily = IpFamily.IPV4,
     labels: tuple[tuple[str, str], ...] = (),
+    address: str = "",
 ) -> Target:
     """A target of which only the schedule's side matters."""
     return Target(
@@ -56,6 +57,7 @@ def target(
         expectation=Expectation(state, StarttlsRule.REQUIRED, True, AuthRule.FORBIDDEN),
         interval=interval,
         labels=labels,
+        address=address,
     )
 
 
@@ -91,6 +93,7 @@ class World:
     seconds    how long it lasts
     address    where a target lives
     judge      the state that `deliver` returns
+    wanted     whether a variant is worth its session
     """
 
     resolves: Callable[[Target], Outcome] = lambda _: Outcome.OK
@@ -98,6 +101,7 @@ class World:
     seconds: Callable[[Target], float] = lambda _: 1.0
     address: Callable[[Target], str] = lambda target: f"{target.ip_family} of {target.host}"
     judge: Callable[[ProbeResult], Hashable] = lambda result: result.outcome
+    wanted: Callable[[Target], bool] = lambda _: True
     started: list[tuple[float, TargetKey]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     delivered: list[tuple[float, ProbeResult, float]] = field(default_factory=list)
@@ -108,7 +112,7 @@ class World:
     def scheduler(self, *targets: Target, limits: Limits | None = None) -> Scheduler:
         """A schedule for this world, with the targets configured."""
         limits = limits or Limits()
-        scheduler = Scheduler(self.probe, self.deliver, limits=limits, missed=self.miss)
+        scheduler = Scheduler(self.probe, self.deliver, limits=limits, missed=self.miss, wanted=self.is_wanted)
         scheduler.configure(targets, limits)
         return scheduler
 
@@ -142,6 +146,10 @@ class World:
     def miss(self, target: Target) -> None:
         """Where missed rounds are counted."""
         self.missed.append((now(), target.key))
+
+    def is_wanted(self, target: Target) -> bool:
+        """What the schedule asks before it makes a variant."""
+        return self.wanted(target)
 
     def begins(self, of: Target) -> list[float]:
         """When the probes of a target were started."""
