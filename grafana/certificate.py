@@ -85,10 +85,11 @@ _COLUMNS = {
 
 def certificate_faults() -> Panel:
     """Why a certificate does not hold."""
+    on_any_variant = f"max without (variant) ({target('mailprobe_certificate_error_info')})"
     return table(
         "Why certificates do not hold",
         "The reasons for which a client that verifies would refuse the certificate, by host, and on how many ports.",
-        (instant(f"count by (host, reason) ({target('mailprobe_certificate_error_info')})", table=True),),
+        (instant(f"count by (host, reason) ({on_any_variant})", table=True),),
         width=8,
         height=10,
         empty="All certificates hold",

@@ -34,8 +34,9 @@ def count_of(expression: str) -> str:
 
 
 def with_certificate(expression: str, *labels: str) -> str:
-    """`expression` with labels of the target's certificate."""
-    return f"({expression}) * on ({TARGET}) group_left ({', '.join(labels)}) {target('mailprobe_certificate_info')}"
+    """`expression` about certificates, with labels of theirs; a port may show different clients different ones."""
+    info = target("mailprobe_certificate_info")
+    return f"({expression}) * on ({TARGET}, variant) group_left ({', '.join(labels)}) {info}"
 
 
 def certificate_days() -> str:

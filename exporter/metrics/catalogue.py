@@ -7,12 +7,18 @@ instead of countdowns. The series that the client library adds about the process
 
 from typing import Final, Never
 
+from exporter.judgement.vantage import Vantage
 from exporter.metrics import reading as read
+from exporter.metrics.certificate import CERTIFICATE_METRICS
 from exporter.metrics.metric import Kind, Metric, Scope
-from exporter.metrics.state import ExporterState, FamilyState, HostState, TargetState
+from exporter.metrics.own import EXPORTER_METRICS
+from exporter.metrics.state import FamilyState, HostState, TargetState
 
 TARGET_LABELS: Final = ("host", "port", "protocol", "tls", "ip_family", "address")
 HOST_LABELS: Final = ("host",)
+
+# Those of a target but its address: what is said of all addresses of a port together.
+_ADDRESS_LABELS: Final = ("port", "protocol", "tls", "ip_family")
 
 TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
     Metric(
@@ -174,64 +180,24 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         samples=read.of_state(lambda state: state.interval),
     ),
     Metric(
-        "mailprobe_certificate_not_after_timestamp_seconds",
-        Kind.GAUGE,
-        Scope.TARGET,
-        unit="seconds",
-        help="Unix time at which the server's own certificate ends; like all certificate metrics, of the last one that "
-        "a scheduled probe received, which stays for a while when later probes fail.",
-        samples=read.of_certificate(lambda seen: seen.leaf.not_after),
-    ),
-    Metric(
-        "mailprobe_certificate_not_before_timestamp_seconds",
-        Kind.GAUGE,
-        Scope.TARGET,
-        unit="seconds",
-        help="Unix time at which the server's own certificate begins, as last received by a scheduled probe.",
-        samples=read.of_certificate(lambda seen: seen.leaf.not_before),
-    ),
-    Metric(
-        "mailprobe_certificate_chain_not_after_timestamp_seconds",
-        Kind.GAUGE,
-        Scope.TARGET,
-        unit="seconds",
-        help="Unix time at which the first certificate of the verified path ends, as last received by a scheduled "
-        "probe; absent where no path leads to a trusted root.",
-        samples=read.of_certificate(lambda seen: None if seen.verdict is None else seen.verdict.chain_not_after),
-    ),
-    Metric(
-        "mailprobe_certificate_valid",
-        Kind.GAUGE,
-        Scope.TARGET,
-        labels=("check",),
-        help="1 or 0 for each of three checks of the certificate last received by a scheduled probe: chain (leads to a "
-        "trusted root), name (issued to the expected name), dates (not expired, not too early).",
-        samples=read.certificate_valid,
-    ),
-    Metric(
-        "mailprobe_certificate_error_info",
+        "mailprobe_tls_finding_info",
         Kind.INFO,
         Scope.TARGET,
-        labels=("reason",),
-        help="Why the certificate last received by a scheduled probe is not valid, one series for each reason.",
-        samples=read.certificate_errors,
+        labels=("finding",),
+        help="What the last scheduled probe showed of an attack on the way into TLS, or of a fault there, one series "
+        "for each finding; absent where it found nothing, did not come so far, or the configuration switches it off.",
+        samples=read.tls_findings,
     ),
     Metric(
-        "mailprobe_certificate_info",
-        Kind.INFO,
-        Scope.TARGET,
-        labels=("fingerprint_sha256", "subject", "issuer", "serial", "key_type", "key_bits", "signature"),
-        help="The server's own certificate, as last received by a scheduled probe; values are cut at 128 bytes.",
-        samples=read.certificate,
-    ),
-    Metric(
-        "mailprobe_certificate_observed_timestamp_seconds",
+        "mailprobe_starttls_lost_timestamp_seconds",
         Kind.GAUGE,
         Scope.TARGET,
         unit="seconds",
-        help="Unix time at which the scheduled probe began that received the certificate.",
-        samples=read.of_certificate(lambda seen: seen.observed),
+        help="Unix time at which the first scheduled probe began that missed STARTTLS after it had been offered; "
+        "absent unless the last one missed it too, and where the configuration switches it off.",
+        samples=read.starttls_lost,
     ),
+    *CERTIFICATE_METRICS,
 )
 
 HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
@@ -259,6 +225,53 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         "them leave no room.",
         samples=read.missed_rounds,
     ),
+    Metric(
+        "mailprobe_variant_ports",
+        Kind.GAUGE,
+        Scope.HOST,
+        labels=("variant", "standing"),
+        help="Ports of the host by what the last handshake of another kind than the ordinary one has shown there: the "
+        "same certificate, a different one, that none is installed for it, or nothing because it failed; only what "
+        "occurs.",
+        samples=read.variant_ports,
+    ),
+    Metric(
+        "mailprobe_family_lost",
+        Kind.GAUGE,
+        Scope.HOST,
+        labels=("ip_family",),
+        help="1 if every port of the host that should be open is lost over this address family while one answers over "
+        "the other, 0 if one answers over this one; absent where neither is so or not every port was tried.",
+        samples=read.family_lost,
+    ),
+    Metric(
+        "mailprobe_suspected_ban",
+        Kind.GAUGE,
+        Scope.HOST,
+        labels=("ip_family",),
+        help="1 if all ports of the host were lost together over this address family while other hosts go on "
+        "answering, so that the host may have banned this machine, else 0; absent where fewer than two ports count, "
+        "one was never tried, none was ever open, or the configuration switches it off.",
+        samples=read.suspected_ban,
+    ),
+    Metric(
+        "mailprobe_addresses_probed",
+        Kind.GAUGE,
+        Scope.HOST,
+        labels=_ADDRESS_LABELS,
+        help="Addresses on which the port was probed; only where the configuration asks for all addresses, and absent "
+        "while none is known.",
+        samples=read.addresses_probed,
+    ),
+    Metric(
+        "mailprobe_addresses_open",
+        Kind.GAUGE,
+        Scope.HOST,
+        labels=_ADDRESS_LABELS,
+        help="Addresses on which the last scheduled probe established a TCP connection to the port; only where the "
+        "configuration asks for all addresses, and absent while none is known.",
+        samples=read.addresses_open,
+    ),
 )
 
 MACHINE_METRICS: Final[tuple[Metric[FamilyState], ...]] = (
@@ -273,67 +286,16 @@ MACHINE_METRICS: Final[tuple[Metric[FamilyState], ...]] = (
     ),
 )
 
-EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
+VANTAGE_METRICS: Final[tuple[Metric[Vantage], ...]] = (
     Metric(
-        "mailprobe_build_info",
-        Kind.INFO,
-        Scope.EXPORTER,
-        labels=("version",),
-        help="The version of mailprobe that runs.",
-        samples=read.build,
-    ),
-    Metric(
-        "mailprobe_config_last_reload_successful",
+        "mailprobe_vantage_ok",
         Kind.GAUGE,
-        Scope.EXPORTER,
-        help="1 if the configuration was read without a fault the last time, else 0.",
-        samples=read.of_exporter(lambda state: state.reload_successful),
-    ),
-    Metric(
-        "mailprobe_config_last_reload_success_timestamp_seconds",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        unit="seconds",
-        help="Unix time at which the configuration was last read without a fault.",
-        samples=read.of_exporter(lambda state: state.reload_timestamp),
-    ),
-    Metric(
-        "mailprobe_targets",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        help="Targets that are configured, probed or not.",
-        samples=read.of_exporter(lambda state: state.targets),
-    ),
-    Metric(
-        "mailprobe_probes_in_flight",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        help="Probes that are running.",
-        samples=read.of_exporter(lambda state: state.in_flight),
-    ),
-    Metric(
-        "mailprobe_schedule_lag_seconds",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        unit="seconds",
-        help="Time by which the last probes started later than they were due.",
-        samples=read.of_exporter(lambda state: state.lag),
-    ),
-    Metric(
-        "mailprobe_event_loop_lag_seconds",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        unit="seconds",
-        help="Longest time by which the event loop ran late in the last minute.",
-        samples=read.of_exporter(lambda state: state.loop_lag),
-    ),
-    Metric(
-        "mailprobe_first_round_progress_ratio",
-        Kind.GAUGE,
-        Scope.EXPORTER,
-        unit="ratio",
-        help="Share of the configured targets that were probed at least once since the start, from 0 to 1.",
-        samples=read.of_exporter(lambda state: state.first_round),
+        Scope.MACHINE,
+        labels=("port", "ip_family", "basis"),
+        help="1 if somebody is reached on the port over the address family, 0 if the network of this machine lets "
+        "nobody out to it: by the references where one of them tells, else inferred from all hosts failing alike; "
+        "absent where neither tells.",
+        samples=read.vantage_ok,
     ),
 )
 
@@ -341,5 +303,6 @@ CATALOGUE: Final[tuple[Metric[Never], ...]] = (
     *TARGET_METRICS,
     *HOST_METRICS,
     *MACHINE_METRICS,
+    *VANTAGE_METRICS,
     *EXPORTER_METRICS,
 )

@@ -1,4 +1,4 @@
-"""The exporter about itself: what the client library collects, and what the daemon says.
+"""The exporter about itself: its rows of the catalogue, what the client library collects, and what the daemon says.
 
 One private registry; the library's global one is never touched. The daemon's numbers are asked for when a scrape comes,
 and one that nobody has told yet is absent.
@@ -6,12 +6,78 @@ and one that nobody has told yet is absent.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from exporter.metrics.catalogue import EXPORTER_METRICS
+from exporter.metrics import reading as read
+from exporter.metrics.metric import Kind, Metric, Scope
 from exporter.metrics.state import ExporterState
+
+EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
+    Metric(
+        "mailprobe_build_info",
+        Kind.INFO,
+        Scope.EXPORTER,
+        labels=("version",),
+        help="The version of mailprobe that runs.",
+        samples=read.build,
+    ),
+    Metric(
+        "mailprobe_config_last_reload_successful",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        help="1 if the configuration was read without a fault the last time, else 0.",
+        samples=read.of_exporter(lambda state: state.reload_successful),
+    ),
+    Metric(
+        "mailprobe_config_last_reload_success_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        unit="seconds",
+        help="Unix time at which the configuration was last read without a fault.",
+        samples=read.of_exporter(lambda state: state.reload_timestamp),
+    ),
+    Metric(
+        "mailprobe_targets",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        help="Targets that are configured, probed or not.",
+        samples=read.of_exporter(lambda state: state.targets),
+    ),
+    Metric(
+        "mailprobe_probes_in_flight",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        help="Probes that are running.",
+        samples=read.of_exporter(lambda state: state.in_flight),
+    ),
+    Metric(
+        "mailprobe_schedule_lag_seconds",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        unit="seconds",
+        help="Time by which the last probes started later than they were due.",
+        samples=read.of_exporter(lambda state: state.lag),
+    ),
+    Metric(
+        "mailprobe_event_loop_lag_seconds",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        unit="seconds",
+        help="Longest time by which the event loop ran late in the last minute.",
+        samples=read.of_exporter(lambda state: state.loop_lag),
+    ),
+    Metric(
+        "mailprobe_first_round_progress_ratio",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        unit="ratio",
+        help="Share of the configured targets that were probed at least once since the start, from 0 to 1.",
+        samples=read.of_exporter(lambda state: state.first_round),
+    ),
+)
 
 
 def private_registry() -> CollectorRegistry:

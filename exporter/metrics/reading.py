@@ -1,15 +1,17 @@
 """From a state to samples: one function for every metric whose value is not simply a field.
 
 The rule of all of them: unknown is no sample, and no sample is never zero. A finding that the last session did not come
-to is absent; only the certificate outlives the session that showed it.
+to is absent. Certificates, which outlive the session that showed them, are read in `certificate`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
 from exporter.judgement.expectation import Judgement
+from exporter.judgement.security import TlsFinding
+from exporter.judgement.vantage import Vantage
 from exporter.metrics.capability import recognised
-from exporter.metrics.line import Sample, bounded
-from exporter.metrics.state import GREETING_BUCKETS, CertificateSeen, ExporterState, FamilyState, HostState, TargetState
+from exporter.metrics.line import Labels, Sample, bounded
+from exporter.metrics.state import GREETING_BUCKETS, AddressCount, ExporterState, FamilyState, HostState, TargetState
 from exporter.results import Outcome, Phase, ProbeResult
 from exporter.targets import IpFamily, PortState, TlsMode
 
@@ -43,11 +45,6 @@ def of_result(value: Callable[[ProbeResult], Number]) -> TargetReading:
 def of_judgement(value: Callable[[Judgement], Number]) -> TargetReading:
     """A number of the last judgement."""
     return lambda state: () if state.judgement is None else one(value(state.judgement))
-
-
-def of_certificate(value: Callable[[CertificateSeen], Number]) -> TargetReading:
-    """A number of the last certificate seen."""
-    return lambda state: () if state.certificate is None else one(value(state.certificate))
 
 
 def port_expected_open(state: TargetState) -> tuple[Sample, ...]:
@@ -124,35 +121,15 @@ def expectations(state: TargetState) -> Iterator[Sample]:
             yield Sample(met, (("expectation", name),))
 
 
-def certificate_valid(state: TargetState) -> Iterator[Sample]:
-    """The three checks, each on its own."""
-    if state.certificate is not None and (verdict := state.certificate.verdict) is not None:
-        checks = (("chain", verdict.chain_valid), ("name", verdict.name_valid), ("dates", verdict.dates_valid))
-        for check, holds in checks:
-            yield Sample(holds, (("check", check),))
+def tls_findings(state: TargetState) -> Iterator[Sample]:
+    """One sample for each finding."""
+    for finding in state.tls_findings:
+        yield Sample(1, (("finding", finding),))
 
 
-def certificate_errors(state: TargetState) -> Iterator[Sample]:
-    """One sample for each fault."""
-    if state.certificate is not None and state.certificate.verdict is not None:
-        for fault in dict.fromkeys(state.certificate.verdict.faults):
-            yield Sample(1, (("reason", fault),))
-
-
-def certificate(state: TargetState) -> Iterator[Sample]:
-    """The server's own certificate; what it does not say has no label."""
-    if state.certificate is not None:
-        leaf = state.certificate.leaf
-        pairs = (
-            ("fingerprint_sha256", leaf.fingerprint_sha256),
-            ("subject", leaf.subject),
-            ("issuer", leaf.issuer),
-            ("serial", leaf.serial),
-            ("key_type", leaf.key_type),
-            ("key_bits", None if leaf.key_bits is None else str(leaf.key_bits)),
-            ("signature", leaf.signature),
-        )
-        yield Sample(1, tuple((name, bounded(value)) for name, value in pairs))
+def starttls_lost(state: TargetState) -> tuple[Sample, ...]:
+    """Since when it is missed, as long as it is known to be."""
+    return one(state.starttls.lost_since) if TlsFinding.STARTTLS_LOST in state.tls_findings else ()
 
 
 def dns_addresses(state: HostState) -> Iterator[Sample]:
@@ -175,6 +152,40 @@ def missed_rounds(state: HostState) -> tuple[Sample, ...]:
     return one(state.missed)
 
 
+def variant_ports(state: HostState) -> Iterator[Sample]:
+    """How many ports stand how."""
+    for variant, standing, count in state.variant_ports:
+        yield Sample(count, (("variant", variant), ("standing", standing)))
+
+
+def family_lost(state: HostState) -> Iterator[Sample]:
+    """Of each family of which it can be told."""
+    for family, lost in state.family_lost:
+        yield Sample(lost, (("ip_family", family),))
+
+
+def suspected_ban(state: HostState) -> Iterator[Sample]:
+    """Of each family of which it can be told."""
+    for family, suspected in state.suspected_ban:
+        yield Sample(suspected, (("ip_family", family),))
+
+
+def addresses_probed(state: HostState) -> Iterator[Sample]:
+    """Of each port of which all addresses are probed."""
+    return (Sample(count.probed, _port(count)) for count in state.addresses)
+
+
+def addresses_open(state: HostState) -> Iterator[Sample]:
+    """Of the same ports."""
+    return (Sample(count.open, _port(count)) for count in state.addresses)
+
+
+def vantage_ok(vantage: Vantage) -> tuple[Sample, ...]:
+    """What is known of the way out to one port."""
+    pairs = (("port", str(vantage.port)), ("ip_family", vantage.ip_family), ("basis", vantage.basis))
+    return (Sample(vantage.ok, pairs),)
+
+
 def family_routed(state: FamilyState) -> Iterator[Sample]:
     """Whether this machine has a route."""
     if state.routed is not None:
@@ -184,3 +195,9 @@ def family_routed(state: FamilyState) -> Iterator[Sample]:
 def build(state: ExporterState) -> tuple[Sample, ...]:
     """What runs here."""
     return (Sample(1, (("version", state.version),)),)
+
+
+def _port(count: AddressCount) -> Labels:
+    service = count.service
+    pairs = (("port", str(service.port)), ("protocol", service.protocol), ("tls", service.tls))
+    return (*pairs, ("ip_family", count.ip_family))

@@ -8,13 +8,28 @@ import ipaddress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from exporter.config.model import Watch
 from exporter.judgement.expectation import Judgement, has_no_address
+from exporter.judgement.reach import Reach
+from exporter.judgement.security import StarttlsMemory, TlsFinding, tls_findings
+from exporter.judgement.sighting import Sightings
+from exporter.judgement.variant import VariantSeen, VariantStanding
+from exporter.metrics.history import History
 from exporter.results import CertificateFacts, CertificateVerdict, Outcome, Phase, ProbeResult, Resolution
-from exporter.targets import IpFamily, PortState, Target
+from exporter.targets import IpFamily, PortState, Service, Target, Variant
 
 # Seconds. Few, because every one is a series of every target: 0.1 is a near server that is well, 0.5 a far one, 2 what
 # a person calls slow, 10 longer than postscreen's greeting wait (6 s), that is a tarpit or an overload.
 GREETING_BUCKETS = (0.1, 0.5, 2.0, 10.0)
+
+_WATCH_ALL = Watch()
+_NO_SIGHTINGS = Sightings()
+_NO_MEMORY = StarttlsMemory()
+_NEVER_TRIED = Reach()
+_NO_HISTORY = History()
+_VARIANTS = tuple(Variant)
+# A certificate of this key type is what the ordinary probe itself was shown where its own is of the type.
+_KEY_TYPES = {Variant.RSA: "rsa", Variant.ECDSA: "ecdsa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,14 @@ class TargetState:
     known          an address of this family is known, or was, and DNS has not taken it back since
     outcomes       how many probes ended in which outcome, over the life of the target
     greeting       latencies of all complete greetings, over the life of the target
+    sightings      the certificates that the ordinary probe was shown of late; empty where nobody compares them
+    starttls       when STARTTLS was offered, and since when it is missed
+    tls_findings   what the last probe showed of attacks on TLS and of faults around it
+    reach          when the port answered, and since when it does not
+    variants       what the other handshakes showed, each the last that told anything
+    stale          shows an older certificate than its group; `None` where nothing can be compared
+    remarks        what the neighbours say about the state, for people: the first words of its reason
+    history        the last probes, the failures before them, and when the state changed
     """
 
     target: Target
@@ -78,6 +101,14 @@ class TargetState:
     known: bool = False
     outcomes: tuple[tuple[Outcome, int], ...] = ()
     greeting: GreetingLatency = GreetingLatency()
+    sightings: Sightings = _NO_SIGHTINGS
+    starttls: StarttlsMemory = _NO_MEMORY
+    tls_findings: tuple[TlsFinding, ...] = ()
+    reach: Reach = _NEVER_TRIED
+    variants: tuple[VariantSeen, ...] = ()
+    stale: bool | None = None
+    remarks: tuple[str, ...] = ()
+    history: History = _NO_HISTORY
 
     @property
     def exists(self) -> bool:
@@ -89,12 +120,23 @@ class TargetState:
         """The certificate is not from the last probe but from an earlier one."""
         return self.certificate is not None and self.result is not None and not self.result.certificates
 
-    def after(self, result: ProbeResult, judgement: Judgement, interval: float) -> "TargetState":
-        """The state after one more probe. The certificate of an earlier one is kept, however old it is."""
+    def seen_as(self, variant: Variant) -> VariantSeen | None:
+        """What the last handshake of this kind showed."""
+        return next((seen for seen in self.variants if seen.variant is variant), None)
+
+    def after(
+        self, result: ProbeResult, judgement: Judgement, interval: float, watch: Watch = _WATCH_ALL
+    ) -> "TargetState":
+        """The state after one more ordinary probe. The certificate of an earlier one is kept, however old it is.
+
+        What concerns the neighbours as well, `stale` and `remarks`, stays as it was.
+        """
         before = self.judgement
         unchanged = before is not None and (before.outcome, before.success) == (judgement.outcome, judgement.success)
         latency = dict(result.durations).get(Phase.GREETING)
         seen = CertificateSeen(result.started, result.certificates, result.verdict) if result.certificates else None
+        leaf = seen.leaf if seen is not None else None
+        starttls = self.starttls.after(result)
         return TargetState(
             target=self.target,
             result=result,
@@ -106,11 +148,59 @@ class TargetState:
             known=_known(self.known, result),
             outcomes=_counted(self.outcomes or _initial(self.target), judgement.outcome),
             greeting=self.greeting if latency is None else self.greeting.observed(latency),
+            sightings=self.sightings.after(leaf, result.started, interval)
+            if watch.stale_certificates
+            else _NO_SIGHTINGS,
+            starttls=starttls,
+            tls_findings=tls_findings(result, starttls) if watch.tls_findings else (),
+            # Without an address, or without a route, there is no port that could be lost or answer.
+            reach=self.reach.after(result) if judgement.exists else _NEVER_TRIED,
+            variants=_beside(self.variants, leaf),
+            stale=self.stale,
+            remarks=self.remarks,
+            history=self.history.after(result, judgement),
         )
 
+    def after_variant(self, seen: VariantSeen, kept: float) -> "TargetState":
+        """The state after another handshake than the ordinary one.
+
+        One that failed tells nothing, and what was known before stands for `kept` seconds. A certificate that the
+        ordinary probe was shown as well within its window is the same one: the server was between two.
+        """
+        before = self.seen_as(seen.variant)
+        if seen.standing is VariantStanding.FAILED and before is not None and seen.observed - before.observed < kept:
+            return self
+        if seen.standing is VariantStanding.DIFFERENT and seen.certificates[0].fingerprint_sha256 in {
+            one.fingerprint_sha256 for one in self.sightings.seen
+        }:
+            seen = replace(seen, standing=VariantStanding.SAME)
+        others = (one for one in self.variants if one.variant is not seen.variant)
+        return replace(self, variants=tuple(sorted((*others, seen), key=lambda one: _VARIANTS.index(one.variant))))
+
     def without_certificate(self) -> "TargetState":
-        """The certificate was kept long enough."""
-        return replace(self, certificate=None)
+        """The certificate was kept long enough, and those of other handshakes with it."""
+        bare = tuple(seen for seen in self.variants if not seen.certificates)
+        return replace(self, certificate=None, variants=bare)
+
+    def under(self, target: Target, watch: Watch) -> "TargetState":
+        """The state when the configuration says `target` and `watch` from now on, about the same service."""
+        return replace(
+            self,
+            target=target,
+            sightings=self.sightings if watch.stale_certificates else _NO_SIGHTINGS,
+            tls_findings=self.tls_findings if watch.tls_findings else (),
+            variants=tuple(seen for seen in self.variants if seen.variant in target.variants),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressCount:
+    """How many addresses of one port over one family are probed, and on how many of them it is open."""
+
+    service: Service
+    ip_family: IpFamily
+    probed: int
+    open: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +210,23 @@ class HostState:
     labels       the user's own that all targets of the host share
     resolution   the last lookup; `None` before the first, and of an address literal, which nobody looks up
     missed       rounds of its targets that could not be kept
+
+    The others are what its ports say together, each only where it can be told:
+
+    family_lost    every port is lost over this family and one answers over the other
+    suspected_ban  every port was lost at once over this family while others answer
+    variant_ports  on how many ports a handshake other than the ordinary one stands how
+    addresses      of the ports of which all addresses are probed
     """
 
     host: str
     labels: tuple[tuple[str, str], ...] = ()
     resolution: Resolution | None = None
     missed: int = 0
+    family_lost: tuple[tuple[IpFamily, bool], ...] = ()
+    suspected_ban: tuple[tuple[IpFamily, bool], ...] = ()
+    variant_ports: tuple[tuple[Variant, VariantStanding, int], ...] = ()
+    addresses: tuple[AddressCount, ...] = ()
 
     def after(self, resolution: Resolution) -> "HostState":
         """The state after one more lookup."""
@@ -186,6 +287,23 @@ def _known(before: bool, result: ProbeResult) -> bool:
         return False
     found = result.resolution.addresses(result.target.ip_family) if result.resolution is not None else ()
     return before or bool(found) or result.address is not None
+
+
+def _beside(variants: tuple[VariantSeen, ...], leaf: CertificateFacts | None) -> tuple[VariantSeen, ...]:
+    """What other handshakes showed, beside a certificate that the ordinary one was shown just now.
+
+    One of a key type that is the ordinary one's by now is not made any more, so what it showed once is dropped.
+    """
+    if not variants or leaf is None:
+        return variants
+    kept = (seen for seen in variants if _KEY_TYPES.get(seen.variant) != leaf.key_type)
+    return tuple(
+        replace(seen, standing=VariantStanding.SAME)
+        if seen.standing is VariantStanding.DIFFERENT
+        and seen.certificates[0].fingerprint_sha256 == leaf.fingerprint_sha256
+        else seen
+        for seen in kept
+    )
 
 
 def _initial(target: Target) -> tuple[tuple[Outcome, int], ...]:

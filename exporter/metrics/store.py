@@ -2,23 +2,32 @@
 
 Memory only, and always the present: what was configured away is gone at once, with its counters. Lines are written when
 a probe ends and only joined when a scrape comes, because rendering every sample at every scrape would hold up the event
-loop, and with it the clocks of the probes, for a second at a hundred thousand series.
+loop, and with it the clocks of the probes, for a second at a hundred thousand series. For the same reason a result, and
+a new configuration, only touches the targets of which it says something new.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Never
+from typing import Final, Never
 
+from exporter.config.model import Watch
 from exporter.judgement.expectation import Judgement
+from exporter.judgement.vantage import Vantage
+from exporter.judgement.variant import variant_seen, variant_target
 from exporter.metrics import owner
-from exporter.metrics.catalogue import HOST_METRICS, MACHINE_METRICS, TARGET_METRICS
+from exporter.metrics.catalogue import HOST_METRICS, MACHINE_METRICS, TARGET_METRICS, VANTAGE_METRICS
+from exporter.metrics.certificate import STALE
+from exporter.metrics.entry import Entry, Host
 from exporter.metrics.metric import Metric
+from exporter.metrics.neighbourhood import Neighbourhood, Touched
 from exporter.metrics.state import FamilyState, HostState, TargetState, routed
 from exporter.metrics.table import Table
 from exporter.results import ProbeResult
-from exporter.targets import IpFamily, Target, TargetKey
+from exporter.targets import IpFamily, Target, TargetKey, Variant
+
+_WATCH_ALL: Final = Watch()
 
 
 class Store:
@@ -26,109 +35,210 @@ class Store:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._targets: dict[TargetKey, TargetState] = {}
-        self._hosts: dict[str, HostState] = {}
-        self.configure((), certificate_retention=0, capability_metrics=False)
-
-    def configure(self, targets: Sequence[Target], *, certificate_retention: float, capability_metrics: bool) -> None:
-        """Take over a configuration: at the start, and at each reload.
-
-        A target keeps its state as long as its key, its service and its labels stay what they are; what it is judged
-        by may change, and does so from its next probe on. `certificate_retention` in seconds.
-        """
-        self._retention = certificate_retention
+        self._watch = _WATCH_ALL
+        self._capability_metrics = False
+        self._retention = 0.0
         self._expiry = math.inf
-        self._targets = {target.key: self._kept(target) for target in targets}
-        self._by_host: dict[str, list[Target]] = {}
-        for target in targets:
-            self._by_host.setdefault(target.host, []).append(target)
-        self._hosts = {host: self._kept_host(host) for host in self._by_host}
-        self._routed: dict[IpFamily, dict[TargetKey, bool]] = {family: {} for family in IpFamily}
-        metrics = (metric for metric in TARGET_METRICS if capability_metrics or not metric.optional)
-        self._target_table = Table(metrics, [owner.of_target(state.target) for state in self._targets.values()])
-        self._host_table = Table(HOST_METRICS, [owner.of_host(state) for state in self._hosts.values()])
-        self._target_rows = {key: row for row, key in enumerate(self._targets)}
-        self._host_rows = {host: row for row, host in enumerate(self._hosts)}
-        for key, state in self._targets.items():
-            self._write(key, state)
-        for host in self._hosts.values():
-            self._write_host(host)
+        self._entries: dict[TargetKey, Entry] = {}
+        self._hosts: dict[str, Host] = {}
+        self._neighbourhood = Neighbourhood()
+        self._routed: dict[IpFamily, dict[Entry, bool]] = {family: {} for family in IpFamily}
+        self._target_table = _target_table(capability_metrics=False)
+        self._host_table = Table(HOST_METRICS)
+
+    def configure(
+        self,
+        targets: Sequence[Target],
+        *,
+        certificate_retention: float,
+        capability_metrics: bool,
+        watch: Watch = _WATCH_ALL,
+        references: Sequence[Target] = (),
+    ) -> None:
+        """Take over a configuration: at the start, at each reload, and whenever a host has other addresses.
+
+        `targets` are the ordinary ones; what their variants and the `references` find is recorded without them being
+        among these. A target keeps its state as long as its key, its service and its labels stay what they are; what
+        it is judged by may change, and does so from its next probe on. `certificate_retention` in seconds.
+        """
+        anew = (watch, capability_metrics) != (self._watch, self._capability_metrics)
+        self._watch, self._capability_metrics = watch, capability_metrics
+        self._retention, self._expiry = certificate_retention, -math.inf
+        wanted = {target.key: target for target in targets}
+        found = [(key, target, self._entries.get(key)) for key, target in wanted.items()]
+        # Looked up by identity from here on: with ten thousand targets the hashes of their keys are what takes time.
+        same = {entry for _, target, entry in found if entry is not None and not anew and entry.state.target == target}
+        touched = Touched()
+        for entry in self._entries.values():
+            if entry not in same:
+                self._leave(entry, touched)
+        if anew:
+            self._neighbourhood.watch(watch)
+            self._target_table = _target_table(capability_metrics)
+        came: list[Entry] = []
+        self._entries = {}
+        for key, target, before in found:
+            if before is not None and before in same:
+                self._entries[key] = before
+            else:
+                came.append(self._join(self._kept(target, before), touched))
+                self._entries[key] = came[-1]
+        self._neighbourhood.refer(references, touched)
+        self._neighbourhood.sweep()
+        self._relabel(touched)
+        self._spread(touched)
+        for entry in came:
+            self._write(entry)
 
     def record(self, result: ProbeResult, judgement: Judgement, interval: float) -> None:
         """Take over one judged result and the effective interval in seconds.
 
-        A result of a target that is not configured (any more, or not so) comes too late and is left aside.
+        A result of a target that is not configured (any more, or not so) comes too late and is left aside. Those of
+        references and variants are no target's state, and their judgement is not kept.
         """
-        key = result.target.key
-        before = self._targets.get(key)
-        if before is None or before.target != result.target:
-            return
-        self._write(key, before.after(result, judgement, interval))
-        host = self._hosts[key.host]
-        after = host if result.resolution is None else host.after(result.resolution)
-        if after is not host:
-            self._write_host(after)
+        target = result.target
+        if target.reference:
+            self._spread(self._neighbourhood.after_reference(result))
+        elif target.variant is Variant.DEFAULT:
+            entry = self._entries.get(target.key)
+            if entry is not None and entry.state.target == target:
+                self._record_ordinary(entry, result, judgement, interval)
+        else:
+            entry = self._entries.get(replace(target.key, variant=Variant.DEFAULT))
+            if entry is not None and _has_variant(entry.state.target, target):
+                self._record_variant(entry, result)
 
     def missed(self, target: Target) -> None:
         """Count a round of `target` that could not be kept."""
         host = self._hosts.get(target.host)
         if host is not None:
-            self._write_host(replace(host, missed=host.missed + 1))
+            self._write_host(host, replace(host.state, missed=host.state.missed + 1))
 
     def known(self, key: TargetKey) -> bool:
         """Whether the target has, or once had, an address, and DNS has not taken it back."""
-        state = self._targets.get(key)
-        return state is not None and state.known
+        entry = self._entries.get(key)
+        return entry is not None and entry.state.known
 
     def host_known(self, host: str) -> bool:
         """Whether any target of the host is known in that sense."""
-        return any(self._targets[target.key].known for target in self._by_host.get(host, ()))
+        found = self._hosts.get(host)
+        return found is not None and any(entry.state.known for entry in found.entries)
 
     def state(self, key: TargetKey) -> TargetState | None:
         """Everything known of a target; `None` of one that is not configured."""
         self._drop_old_certificates()
-        return self._targets.get(key)
+        entry = self._entries.get(key)
+        return None if entry is None else entry.state
 
     def states(self) -> tuple[TargetState, ...]:
-        """Every configured target, in the order of the configuration."""
+        """Every configured target, in the order of the configuration; neither references nor variants."""
         self._drop_old_certificates()
-        return tuple(self._targets.values())
+        return tuple(entry.state for entry in self._entries.values())
+
+    def host(self, host: str) -> HostState | None:
+        """Everything known of a host; `None` of one that is not configured."""
+        found = self._hosts.get(host)
+        return None if found is None else found.state
+
+    def hosts(self) -> tuple[HostState, ...]:
+        """Every configured host, in the order of the configuration."""
+        return tuple(host.state for host in self._hosts.values())
+
+    def vantages(self) -> tuple[Vantage, ...]:
+        """What is known of the way out of this network to each port, the lowest port first."""
+        return self._neighbourhood.vantages()
 
     def families(self) -> Iterator[tuple[Metric[Never], bytes]]:
         """Every metric that has a sample now, with all its lines, in the order of the catalogue."""
         self._drop_old_certificates()
         yield from self._target_table.families()
         yield from self._host_table.families()
-        machine = Table(MACHINE_METRICS, [""] * len(IpFamily))
-        for row, family in enumerate(IpFamily):
+        machine = Table(MACHINE_METRICS)
+        for family in IpFamily:
             tried = self._routed[family].values()
-            machine.write(row, FamilyState(family, any(tried) if tried else None))
+            machine.write(machine.add(""), FamilyState(family, any(tried) if tried else None))
         yield from machine.families()
+        vantages = Table(VANTAGE_METRICS)
+        for vantage in self.vantages():
+            vantages.write(vantages.add(""), vantage)
+        yield from vantages.families()
 
-    def _kept(self, target: Target) -> TargetState:
-        before = self._targets.get(target.key, TargetState(target))
+    def _record_ordinary(self, entry: Entry, result: ProbeResult, judgement: Judgement, interval: float) -> None:
+        before = entry.state
+        changed = entry.take(before.after(result, judgement, interval, self._watch))
+        self._note_route(entry)
+        self._spread(self._neighbourhood.after_probe(entry, before, changed, result))
+        self._write(entry)
+        if result.resolution is not None:
+            self._write_host(entry.host, entry.host.state.after(result.resolution))
+
+    def _record_variant(self, entry: Entry, result: ProbeResult) -> None:
+        ordinary = None if entry.state.certificate is None else entry.state.certificate.leaf
+        # Two looks that fail in a row are needed before a certificate goes of which nothing else is known.
+        kept = self._retention + result.target.interval
+        entry.state = entry.state.after_variant(variant_seen(result, ordinary), kept)
+        self._spread(self._neighbourhood.after_certificates(entry, result.started))
+        self._write(entry)
+
+    def _spread(self, touched: Touched) -> None:
+        """Let the neighbours know, and write the lines of those of which something else is exposed now."""
+        told = self._neighbourhood.spread(touched)
+        for host in told.hosts:
+            self._host_table.write(host.row, host.state)
+        for entry in told.entries:
+            if entry.state.exists:
+                self._target_table.write_one(STALE, entry.row, entry.state)
+
+    def _kept(self, target: Target, gone: Entry | None) -> TargetState:
+        before = TargetState(target) if gone is None else gone.state
         same = (before.target.service, before.target.labels) == (target.service, target.labels)
-        return replace(before, target=target) if same else TargetState(target)
+        return before.under(target, self._watch) if same else TargetState(target)
 
-    def _kept_host(self, host: str) -> HostState:
-        before = self._hosts.get(host, HostState(host))
-        return replace(before, labels=owner.shared_labels(self._by_host[host]))
+    def _join(self, state: TargetState, touched: Touched) -> Entry:
+        target = state.target
+        host = self._hosts.get(target.host)
+        if host is None:
+            host = self._hosts[target.host] = Host(HostState(target.host), self._host_table.add(""))
+        row = self._target_table.add(owner.of_target(target))
+        entry = Entry(state, row, host, self._neighbourhood.front(target))
+        self._neighbourhood.join(entry, self._clock(), touched)
+        self._note_route(entry)
+        return entry
 
-    def _write(self, key: TargetKey, state: TargetState) -> None:
-        self._targets[key] = state
-        row = self._target_rows[key]
-        if state.exists:
-            self._target_table.write(row, state)
+    def _leave(self, entry: Entry, touched: Touched) -> None:
+        self._neighbourhood.leave(entry, self._clock(), touched)
+        self._target_table.remove(entry.row)
+        self._routed[entry.front.ip_family].pop(entry, None)
+
+    def _relabel(self, touched: Touched) -> None:
+        """Give every host that was touched the labels of its targets, and the row of one that has none to another."""
+        for host in touched.hosts:
+            if not host.entries:
+                self._host_table.remove(host.row)
+                continue
+            labels = owner.shared_labels([entry.state.target for entry in host.entries])
+            host.state = replace(host.state, labels=labels)
+            self._host_table.rename(host.row, owner.of_host(host.state))
+            self._host_table.write(host.row, host.state)
+        touched.hosts = {host: None for host in touched.hosts if host.entries}
+        self._hosts = {key.host: self._hosts[key.host] for key in self._entries}
+
+    def _write(self, entry: Entry) -> None:
+        if entry.state.exists:
+            self._target_table.write(entry.row, entry.state)
         else:
-            self._target_table.clear(row)
-        tried = None if state.result is None else routed(state.result)
-        if tried is not None:
-            self._routed[key.ip_family][key] = tried
-        self._expiry = min(self._expiry, self._end_of_retention(state))
+            self._target_table.clear(entry.row)
+        self._expiry = min(self._expiry, self._end_of_retention(entry.state))
 
-    def _write_host(self, state: HostState) -> None:
-        self._hosts[state.host] = state
-        self._host_table.write(self._host_rows[state.host], state)
+    def _write_host(self, host: Host, state: HostState) -> None:
+        if state != host.state:
+            host.state = state
+            self._host_table.write(host.row, state)
+
+    def _note_route(self, entry: Entry) -> None:
+        tried = None if entry.state.result is None else routed(entry.state.result)
+        if tried is not None:
+            self._routed[entry.front.ip_family][entry] = tried
 
     def _end_of_retention(self, state: TargetState) -> float:
         kept = state.certificate if state.certificate_retained else None
@@ -140,8 +250,19 @@ class Store:
         if now < self._expiry:
             return
         self._expiry = math.inf
-        for key, state in tuple(self._targets.items()):
-            if now >= self._end_of_retention(state):
-                self._write(key, state.without_certificate())
+        for entry in self._entries.values():
+            if now >= self._end_of_retention(entry.state):
+                entry.state = entry.state.without_certificate()
+                self._spread(self._neighbourhood.after_certificates(entry, now))
+                self._write(entry)
             else:
-                self._expiry = min(self._expiry, self._end_of_retention(state))
+                self._expiry = min(self._expiry, self._end_of_retention(entry.state))
+
+
+def _target_table(capability_metrics: bool) -> Table[TargetState]:
+    return Table(metric for metric in TARGET_METRICS if capability_metrics or not metric.optional)
+
+
+def _has_variant(ordinary: Target, target: Target) -> bool:
+    """Whether `target` is a variant of the ordinary one as that is configured now."""
+    return target.variant in ordinary.variants and target == variant_target(ordinary, target.variant, target.interval)

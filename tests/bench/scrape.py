@@ -188,7 +188,7 @@ def _fleet(targets: int) -> Iterator[ProbeResult]:
     for number in range(targets):
         host, (port, protocol, tls) = f"mail{number // len(_PORTS)}.example.org", _PORTS[number % len(_PORTS)]
         leaf = replace(LEAF, fingerprint_sha256=f"{number // len(_PORTS):064x}", subject=f"CN={host}")
-        of = target(host=host, port=port, protocol=protocol, tls=tls)
+        of = replace(target(host=host, port=port, protocol=protocol, tls=tls), certificate_group=host)
         yield replace(healthy(of), certificates=(leaf,))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 from exporter.judgement.expectation import judge
+from exporter.judgement.variant import variant_target
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, private_registry
 from exporter.metrics.store import Store
@@ -24,7 +25,7 @@ from exporter.results import (
     ProbeResult,
     TlsFacts,
 )
-from exporter.targets import IpFamily, PortState, Protocol, TlsMode
+from exporter.targets import IpFamily, PortState, Protocol, TlsMode, Variant
 from tests.judgement.sessions import ended, expectation, healthy, target
 from tests.real.prometheus import RealPrometheus
 
@@ -64,10 +65,21 @@ class Installation:
             key = result.target.key
             judgement = judge(result, self._store.known(key), host_known=self._store.host_known(key.host))
             self._store.record(result, judgement, 120.0)
+            if result.target.variants:
+                self._store.record(self._of_rsa(result), judgement, 120.0)
+
+    def _of_rsa(self, result: ProbeResult) -> ProbeResult:
+        """What clients that take RSA only are shown on the same port."""
+        made = replace(result, target=variant_target(result.target, Variant.RSA, DAY))
+        return self._with_certificate(made, "dd", 50)
 
     def _results(self) -> list[ProbeResult]:
         started = self._now
-        mx = [target("mx.example.org", port, labels=SITE, family=family) for port in (25, 587) for family in IpFamily]
+        mx = [
+            replace(target("mx.example.org", port, labels=SITE, family=family), variants=(Variant.RSA,))
+            for port in (25, 587)
+            for family in IpFamily
+        ]
         imaps = target("mx.example.org", 993, Protocol.IMAP, IMPLICIT, labels=SITE)
         return [
             *(self._with_certificate(healthy(each, started), "aa", 60) for each in mx),

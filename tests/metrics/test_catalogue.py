@@ -25,7 +25,10 @@ PROMISED = """
     mailprobe_dns_lookup_duration_seconds mailprobe_missed_rounds_total mailprobe_ip_family_routed mailprobe_build_info
     mailprobe_config_last_reload_successful mailprobe_config_last_reload_success_timestamp_seconds mailprobe_targets
     mailprobe_probes_in_flight mailprobe_schedule_lag_seconds mailprobe_event_loop_lag_seconds
-    mailprobe_first_round_progress_ratio
+    mailprobe_first_round_progress_ratio mailprobe_tls_finding_info mailprobe_starttls_lost_timestamp_seconds
+    mailprobe_certificates_seen mailprobe_certificate_earliest_not_after_timestamp_seconds mailprobe_certificate_stale
+    mailprobe_variant_ports mailprobe_family_lost mailprobe_suspected_ban mailprobe_addresses_probed
+    mailprobe_addresses_open mailprobe_vantage_ok
 """
 
 

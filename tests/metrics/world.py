@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.config.model import Watch
 from exporter.judgement.expectation import judge
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
@@ -14,6 +15,7 @@ from exporter.targets import Target
 from tests.judgement.sessions import STARTED
 
 DAY = 86400.0
+WATCH_ALL = Watch()
 Labels = dict[str, str]
 
 
@@ -30,16 +32,37 @@ class Clock:
 class World:
     """Store, exposition and the exporter's own metrics, with a clock that is moved by hand."""
 
-    def __init__(self, *targets: Target, retention: float = DAY, capability_metrics: bool = False) -> None:
+    def __init__(
+        self,
+        *targets: Target,
+        retention: float = DAY,
+        capability_metrics: bool = False,
+        watch: Watch = WATCH_ALL,
+        references: Sequence[Target] = (),
+    ) -> None:
         self.clock = Clock()
         self.store = Store(self.clock)
         self.registry = CollectorRegistry()
         self.own = OwnMetrics(self.registry, "1.2.3")
         self.exposition = Exposition(self.store, self.registry)
-        self.configure(targets, retention, capability_metrics=capability_metrics)
+        self.configure(targets, retention, capability_metrics=capability_metrics, watch=watch, references=references)
 
-    def configure(self, targets: Sequence[Target], retention: float = DAY, *, capability_metrics: bool = False) -> None:
-        self.store.configure(targets, certificate_retention=retention, capability_metrics=capability_metrics)
+    def configure(
+        self,
+        targets: Sequence[Target],
+        retention: float = DAY,
+        *,
+        capability_metrics: bool = False,
+        watch: Watch = WATCH_ALL,
+        references: Sequence[Target] = (),
+    ) -> None:
+        self.store.configure(
+            targets,
+            certificate_retention=retention,
+            capability_metrics=capability_metrics,
+            watch=watch,
+            references=references,
+        )
 
     def deliver(self, *results: ProbeResult, interval: float = 120.0) -> None:
         """What the daemon does with each result."""

@@ -1,0 +1,188 @@
+"""The catalogue's rows about certificates, and how they are read.
+
+A certificate outlives the session that showed it. The label `variant` says to whom it is shown: `default` is the
+ordinary probe, and another handshake has series of its own only while it is shown another certificate. What a port
+showed of late, and how that compares with its group, is said of the port and has no such label.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from exporter.judgement.variant import VariantStanding
+from exporter.metrics.line import Labels, Sample, bounded
+from exporter.metrics.metric import Kind, Metric, Scope
+from exporter.metrics.state import CertificateSeen, TargetState
+from exporter.targets import Variant
+
+# The one metric of a target that the results of others may change.
+STALE: Final = "mailprobe_certificate_stale"
+
+_VARIANT_LABELS = {variant: (("variant", str(variant)),) for variant in Variant}
+
+
+def _shown(state: TargetState) -> Iterator[tuple[Labels, CertificateSeen]]:
+    """The certificate of the ordinary probe, and those that other handshakes are shown instead."""
+    if state.certificate is not None:
+        yield _VARIANT_LABELS[Variant.DEFAULT], state.certificate
+    for seen in state.variants:
+        if seen.standing is VariantStanding.DIFFERENT:
+            yield _VARIANT_LABELS[seen.variant], CertificateSeen(seen.observed, seen.certificates, seen.verdict)
+
+
+def _of_each(value: Callable[[CertificateSeen], float | None]) -> Callable[[TargetState], Iterable[Sample]]:
+    """A number of each certificate."""
+
+    def samples(state: TargetState) -> Iterator[Sample]:
+        for labels, seen in _shown(state):
+            if (number := value(seen)) is not None:
+                yield Sample(number, labels)
+
+    return samples
+
+
+def _chain_not_after(seen: CertificateSeen) -> float | None:
+    return None if seen.verdict is None else seen.verdict.chain_not_after
+
+
+def _valid(state: TargetState) -> Iterator[Sample]:
+    """The three checks, each on its own."""
+    for labels, seen in _shown(state):
+        if (verdict := seen.verdict) is not None:
+            checks = (("chain", verdict.chain_valid), ("name", verdict.name_valid), ("dates", verdict.dates_valid))
+            for check, holds in checks:
+                yield Sample(holds, (("check", check), *labels))
+
+
+def _errors(state: TargetState) -> Iterator[Sample]:
+    """One sample for each fault."""
+    for labels, seen in _shown(state):
+        if seen.verdict is not None:
+            for fault in dict.fromkeys(seen.verdict.faults):
+                yield Sample(1, (("reason", fault), *labels))
+
+
+def _info(state: TargetState) -> Iterator[Sample]:
+    """The server's own certificate; what it does not say has no label."""
+    for labels, seen in _shown(state):
+        leaf = seen.leaf
+        pairs = (
+            ("fingerprint_sha256", leaf.fingerprint_sha256),
+            ("subject", leaf.subject),
+            ("issuer", leaf.issuer),
+            ("serial", leaf.serial),
+            ("key_type", leaf.key_type),
+            ("key_bits", None if leaf.key_bits is None else str(leaf.key_bits)),
+            ("signature", leaf.signature),
+        )
+        yield Sample(1, (*((name, bounded(value)) for name, value in pairs), *labels))
+
+
+def _different(state: TargetState) -> Iterator[Sample]:
+    """How many; none of late is not known to be none."""
+    if count := state.sightings.different:
+        yield Sample(count)
+
+
+def _earliest(state: TargetState) -> Iterator[Sample]:
+    """The earliest end of several."""
+    if state.sightings.different > 1 and (earliest := state.sightings.earliest) is not None:
+        yield Sample(earliest)
+
+
+def _stale(state: TargetState) -> Iterator[Sample]:
+    if state.stale is not None:
+        yield Sample(state.stale)
+
+
+CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
+    Metric(
+        "mailprobe_certificate_not_after_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.TARGET,
+        unit="seconds",
+        labels=("variant",),
+        help="Unix time at which the server's own certificate ends; like all certificate metrics with a variant, of "
+        "the last one that a scheduled probe received, which stays for a while when later probes fail. Variants other "
+        "than default are there only while they are shown another certificate.",
+        samples=_of_each(lambda seen: seen.leaf.not_after),
+    ),
+    Metric(
+        "mailprobe_certificate_not_before_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.TARGET,
+        unit="seconds",
+        labels=("variant",),
+        help="Unix time at which the server's own certificate begins, as last received by a scheduled probe.",
+        samples=_of_each(lambda seen: seen.leaf.not_before),
+    ),
+    Metric(
+        "mailprobe_certificate_chain_not_after_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.TARGET,
+        unit="seconds",
+        labels=("variant",),
+        help="Unix time at which the first certificate of the verified path ends, as last received by a scheduled "
+        "probe; absent where no path leads to a trusted root.",
+        samples=_of_each(_chain_not_after),
+    ),
+    Metric(
+        "mailprobe_certificate_valid",
+        Kind.GAUGE,
+        Scope.TARGET,
+        labels=("check", "variant"),
+        help="1 or 0 for each of three checks of the certificate last received by a scheduled probe: chain (leads to a "
+        "trusted root), name (issued to the expected name), dates (not expired, not too early).",
+        samples=_valid,
+    ),
+    Metric(
+        "mailprobe_certificate_error_info",
+        Kind.INFO,
+        Scope.TARGET,
+        labels=("reason", "variant"),
+        help="Why the certificate last received by a scheduled probe is not valid, one series for each reason.",
+        samples=_errors,
+    ),
+    Metric(
+        "mailprobe_certificate_info",
+        Kind.INFO,
+        Scope.TARGET,
+        labels=("fingerprint_sha256", "subject", "issuer", "serial", "key_type", "key_bits", "signature", "variant"),
+        help="The server's own certificate, as last received by a scheduled probe; values are cut at 128 bytes.",
+        samples=_info,
+    ),
+    Metric(
+        "mailprobe_certificate_observed_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.TARGET,
+        unit="seconds",
+        labels=("variant",),
+        help="Unix time at which the scheduled probe began that received the certificate.",
+        samples=_of_each(lambda seen: seen.observed),
+    ),
+    Metric(
+        "mailprobe_certificates_seen",
+        Kind.GAUGE,
+        Scope.TARGET,
+        help="Different certificates that the ordinary scheduled probes of the last hour were shown (of the last two "
+        "probes where they are rarer); absent where there was none, or the configuration switches it off.",
+        samples=_different,
+    ),
+    Metric(
+        "mailprobe_certificate_earliest_not_after_timestamp_seconds",
+        Kind.GAUGE,
+        Scope.TARGET,
+        unit="seconds",
+        help="Unix time at which the first to end of these certificates ends; only while scheduled probes were shown "
+        "more than one.",
+        samples=_earliest,
+    ),
+    Metric(
+        STALE,
+        Kind.GAUGE,
+        Scope.TARGET,
+        help="1 if one of the certificates that scheduled probes were shown of late ends a day or more before the "
+        "newest one of its key type in the certificate group, else 0; absent where there is nothing to compare, or the "
+        "configuration switches it off.",
+        samples=_stale,
+    ),
+)

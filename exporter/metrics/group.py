@@ -1,0 +1,114 @@
+"""Ports whose certificates are renewed together, and which of them shows an older one than the others by now.
+
+A group may have thousands of members, and each result may change what its member shows. So what the group shows is
+counted and not searched, and the members are only gone through when the newest of all certificates is another one.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+from exporter.judgement.sighting import Sightings, ends, stale
+from exporter.metrics.entry import Entry
+from exporter.metrics.state import TargetState
+from exporter.results import CertificateFacts
+from exporter.targets import Variant
+
+# By key type, the earliest and the newest end of the certificates that one member shows, in Unix seconds.
+Shown = Mapping[str, tuple[float, float]]
+
+# Without a server name it may be anybody's certificate, and one that was never meant to be renewed with the others.
+_BY_KEY_TYPE = (Variant.RSA, Variant.ECDSA)
+
+
+class CertificateGroup:
+    """What the members of one group show."""
+
+    def __init__(self) -> None:
+        self._shown: dict[Entry, Shown] = {}
+        self._ends: dict[str, Counter[float]] = defaultdict(Counter)
+        self._newest: dict[str, float] = {}
+        self._newest_since: dict[str, float] = {}
+
+    @property
+    def members(self) -> Iterator[Entry]:
+        """Those that show anything."""
+        return iter(self._shown)
+
+    def note(self, member: Entry, now: float) -> tuple[bool, bool]:
+        """Take in what `member` shows since its last probe, at `now` (Unix seconds).
+
+        Hands back whether that may make it stale, or not any more, and whether the newest end of all is another one
+        now.
+        """
+        shown = ends(member.state.sightings, _other_leaves(member.state))
+        before = self._shown.get(member, {})
+        if shown == before:
+            # An old one that is seen once more may have become news.
+            return stale(shown, self._newest) is True, False
+        if shown:
+            self._shown[member] = shown
+        else:
+            del self._shown[member]
+        return True, self._recount(before, shown, now)
+
+    def leave(self, member: Entry, now: float) -> bool:
+        """Forget a member; true if the newest end is another one now."""
+        return self._recount(self._shown.pop(member, {}), {}, now)
+
+    def stale(self, member: Entry) -> bool | None:
+        """Whether a member shows an older certificate than the group; `None` where nothing can be compared.
+
+        What it showed before the newest certificate of its key type came up is no news: a port that shows the old one
+        and next time the new one was renewed, and only one that shows the old one again was not. Other handshakes are
+        made once a day, and count again from their next look on.
+        """
+        if member not in self._shown:
+            return None
+        state = member.state
+        sightings = tuple(one for one in state.sightings.seen if self._is_news(one.key_type, one.seen))
+        leaves = tuple(leaf for observed, leaf in _others(state) if self._is_news(leaf.key_type, observed))
+        return stale(ends(Sightings(sightings), leaves), self._newest) or False
+
+    def _is_news(self, key_type: str | None, seen: float) -> bool:
+        return key_type is not None and seen >= self._newest_since.get(key_type, seen)
+
+    def _recount(self, before: Shown, shown: Shown, now: float) -> bool:
+        """Count what a member shows in the place of what it showed; true if the newest end is another one now."""
+        changed = False
+        for key_type in before.keys() | shown.keys():
+            counted = self._ends[key_type]
+            counted.update(end for _, end in _of_type(shown, key_type))
+            counted.subtract(end for _, end in _of_type(before, key_type))
+            # Only the end that was taken away can be left with none.
+            for _, end in _of_type(before, key_type):
+                if not counted[end]:
+                    del counted[end]
+            newest = self._newest.get(key_type)
+            risen = newest is None or any(end > newest for _, end in _of_type(shown, key_type))
+            if risen:
+                self._newest_since[key_type] = now
+            if risen or newest not in counted:
+                changed = True
+                self._renew(key_type, max(counted, default=None))
+        return changed
+
+    def _renew(self, key_type: str, newest: float | None) -> None:
+        if newest is None:
+            del self._newest[key_type], self._newest_since[key_type]
+        else:
+            self._newest[key_type] = newest
+
+
+def _of_type(shown: Shown, key_type: str) -> tuple[tuple[float, float], ...]:
+    return (shown[key_type],) if key_type in shown else ()
+
+
+def _other_leaves(state: TargetState) -> Iterator[CertificateFacts]:
+    return (leaf for _, leaf in _others(state))
+
+
+def _others(state: TargetState) -> Iterator[tuple[float, CertificateFacts]]:
+    """The certificates that handshakes for one key type showed, each with the time of its probe."""
+    for seen in state.variants:
+        if seen.variant in _BY_KEY_TYPE and seen.certificates:
+            yield seen.observed, seen.certificates[0]

@@ -1,0 +1,176 @@
+"""What one result means for others: for the ports of its host, and for those that share its way out of this network.
+
+The rules are those of `judgement`; here is who is asked. Nothing is written and nothing is remembered but which
+addresses answered last. A step that looks at many entries is only taken when a port was lost, came back, or is lost
+while others are.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from exporter.config.model import Watch
+from exporter.judgement.host import BAN_REMARK, family_lost, reached_elsewhere, suspected_ban
+from exporter.judgement.reach import Reach
+from exporter.judgement.vantage import Basis, Side, Vantage, by_references, inferred
+from exporter.judgement.variant import VariantStanding
+from exporter.metrics.entry import Entry, Front, Host
+from exporter.metrics.state import AddressCount, HostState, TargetState
+from exporter.results import Outcome
+from exporter.targets import AddressRule, IpFamily, Variant
+
+# A host has at most 32 addresses of one family that are probed, so that among twice as many there are always as many
+# of others.
+_MOST_WITNESSES = 64
+
+_OTHER = {IpFamily.IPV4: IpFamily.IPV6, IpFamily.IPV6: IpFamily.IPV4}
+
+
+class Witnesses:
+    """The addresses that answered last: who is banned somewhere still reaches everybody else.
+
+    By address and not by host, because a ban holds for all names of an address.
+    """
+
+    def __init__(self) -> None:
+        self._reached: dict[IpFamily, dict[str, Reach]] = {family: {} for family in IpFamily}
+
+    def note(self, family: IpFamily, address: str, reach: Reach) -> None:
+        """An address answered; `reach` is that of the port."""
+        reached = self._reached[family]
+        # To the end, so that the first one is always that of which nothing was heard for longest.
+        reached.pop(address, None)
+        reached[address] = reach
+        if len(reached) > _MOST_WITNESSES:
+            del reached[next(iter(reached))]
+
+    def besides(self, family: IpFamily, addresses: set[str]) -> Iterator[Reach]:
+        """Those at other addresses."""
+        return (reach for address, reach in self._reached[family].items() if address not in addresses)
+
+
+def vantage(front: Front, infer: bool) -> Vantage | None:
+    """What is known about the way out to a port: by the references, else by all hosts alike if `infer`."""
+    told = by_references([reach.answers if reach.outcome is not None else None for reach in front.references.values()])
+    if told is not None:
+        return Vantage(front.port, front.ip_family, told, Basis.REFERENCES)
+    told = inferred(front.port, list(_sides(front))) if infer else None
+    return None if told is None else Vantage(front.port, front.ip_family, told, Basis.INFERRED)
+
+
+def fronts_in_doubt(entry: Entry, changed: bool) -> Iterator[Front]:
+    """The ports of which something else may be known after a result of `entry`; `changed`: it is not as it was.
+
+    A network is told from a host by what else answered there between two losses. So one more loss may be the one that
+    tells, and who fails alike where the port is known to be blocked tells nothing; and a port that is lost besides
+    takes from what was known of those that time out there.
+    """
+    front, silent = entry.front, entry in entry.host.silent
+    if (silent and not front.blocked) or (changed and not silent):
+        yield front
+    if changed and entry.state.reach.lost:
+        for sibling in entry.host.silent:
+            other = sibling.front
+            if other is not front and other.ip_family is front.ip_family and other.blocked:
+                yield other
+
+
+def concerns_host(entry: Entry, before: TargetState, changed: bool) -> bool:
+    """Whether a result of `entry`, which was `before`, may change what its host's ports say together.
+
+    How old losses are matters only as long as no port answers.
+    """
+    state = entry.state
+    now, then = ((one.exists, _is_open(one), one.variants) for one in (state, before))
+    if changed or now != then:
+        return True
+    return state.reach.lost and not any(sibling.state.reach.answers for sibling in entry.siblings())
+
+
+def together(host: Host, witnesses: Witnesses, watch: Watch) -> HostState:
+    """The state of a host with what its ports, as they are now, say together."""
+    families = {family: entries for family in IpFamily if (entries := host.over(family))}
+    reaches = {family: [entry.state.reach for entry in entries] for family, entries in families.items()}
+    lost = {family: family_lost(own, reaches.get(_OTHER[family], ())) for family, own in reaches.items()}
+    banned = {family: _banned(entries, witnesses) for family, entries in families.items() if watch.suspected_bans}
+    return replace(
+        host.state,
+        family_lost=tuple((family, value) for family, value in lost.items() if value is not None),
+        suspected_ban=tuple((family, value) for family, value in banned.items() if value is not None),
+        variant_ports=_variant_ports(host.entries),
+        addresses=_addresses(host.entries),
+    )
+
+
+def remarks(entry: Entry, stale: bool | None) -> tuple[str, ...]:
+    """The first words about the state of a target: what is not, or not only, a matter of this port."""
+    return tuple(_remarks(entry, stale))
+
+
+def _remarks(entry: Entry, stale: bool | None) -> Iterator[str]:
+    state = entry.state
+    if state.reach.lost and entry.front.vantage is not None and entry.front.blocked:
+        yield entry.front.vantage.remark
+    if state.reach.lost and (entry.front.ip_family, True) in entry.host.state.suspected_ban:
+        yield BAN_REMARK
+    if stale:
+        yield f"an older certificate than the newest one of {state.target.certificate_group}"
+
+
+def _sides(front: Front) -> Iterator[Side]:
+    """As much as decides, and no more: thousands of hosts may have the port."""
+    for entry in front.answering:
+        yield _side(entry)
+        return
+    for entry in front.counting:
+        if entry.state.reach.outcome is not Outcome.CONNECT_TIMEOUT:
+            yield _side(entry)
+            return
+    hosts: dict[Host, None] = {}
+    for entry in front.counting:
+        yield _side(entry)
+        hosts[entry.host] = None
+    for host in hosts:
+        for entry in host.over(front.ip_family):
+            if entry.front is not front and entry.state.reach.answers:
+                yield _side(entry)
+
+
+def _side(entry: Entry) -> Side:
+    return Side(entry.host.state.host, entry.front.port, entry.state.reach)
+
+
+def _banned(entries: list[Entry], witnesses: Witnesses) -> bool | None:
+    """Whether a ban is suspected where these are all targets of a host over one family."""
+    reaches = [entry.state.reach for entry in entries]
+    lost = [entry for entry in entries if entry.state.reach.lost]
+    if not lost:
+        return suspected_ban(reaches, None, False)
+    results = (entry.state.result for entry in entries)
+    addresses = {result.address for result in results if result is not None and result.address is not None}
+    elsewhere = reached_elsewhere(reaches, witnesses.besides(entries[0].front.ip_family, addresses))
+    return suspected_ban(reaches, elsewhere, all(entry.front.blocked for entry in lost))
+
+
+def _variant_ports(entries: Iterable[Entry]) -> tuple[tuple[Variant, VariantStanding, int], ...]:
+    """How many ports stand how; a port over both families, or at several addresses, is one."""
+    ports = {(seen.variant, seen.standing, entry.front.port) for entry in entries for seen in entry.state.variants}
+    counts = Counter((variant, standing) for variant, standing, _ in ports)
+    order = ((variant, standing) for variant in Variant for standing in VariantStanding)
+    return tuple((*pair, counts[pair]) for pair in order if pair in counts)
+
+
+def _addresses(entries: Iterable[Entry]) -> tuple[AddressCount, ...]:
+    """The numbers of each port of which all addresses are probed; an address counts once it was probed."""
+    found: dict[tuple[int, IpFamily], AddressCount] = {}
+    for entry in entries:
+        state = entry.state
+        if state.target.addresses is AddressRule.ALL and state.target.address and state.exists:
+            key = (entry.front.port, entry.front.ip_family)
+            count = found.get(key, AddressCount(state.target.service, entry.front.ip_family, 0, 0))
+            found[key] = replace(count, probed=count.probed + 1, open=count.open + _is_open(state))
+    return tuple(found.values())
+
+
+def _is_open(state: TargetState) -> bool:
+    return state.result is not None and state.result.port_open is True
