@@ -11,15 +11,18 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from exporter import journal
 from exporter.config.fault import ConfigError
 from exporter.config.model import Config
 from exporter.config.show import effective_text
-from exporter.judgement.expectation import Judgement, judge
+from exporter.judgement.expectation import judge
+from exporter.judgement.vantage import Vantage
+from exporter.judgement.variant import variant_target, worth_making
 from exporter.metrics.exposition import Exposition, Rendered
 from exporter.metrics.own import OwnMetrics, private_registry
-from exporter.metrics.state import TargetState
+from exporter.metrics.state import HostState, TargetState
 from exporter.metrics.store import Store
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.certificate.trust import TrustStoreError, TrustStores
@@ -30,10 +33,12 @@ from exporter.probe.resolve import SystemResolver
 from exporter.probe.seams import Resolver
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
-from exporter.results import Outcome, ProbeResult
+from exporter.results import Outcome, ProbeResult, Resolution
+from exporter.schedule.addresses import AddressBook
+from exporter.schedule.backoff import LOSSES
 from exporter.schedule.limits import Limits
 from exporter.schedule.scheduler import Scheduler
-from exporter.targets import IpFamily, Target, TargetKey
+from exporter.targets import AddressRule, IpFamily, Target, TargetKey, Variant
 from exporter.web.application import application
 from exporter.web.server import listen
 
@@ -41,6 +46,10 @@ _logger = logging.getLogger(__name__)
 
 # Sessions in flight get four of the five seconds that a stop may take in all; the rest is for the listening side.
 _STOP_SECONDS = 4.0
+
+# At a start every name of many addresses is looked up for the first time, within a minute; the targets are put together
+# anew once for all that came within a second.
+_ADDRESSES_SECONDS = 1.0
 
 # The loop is asked twice a second how late it is, and the worst of the last minute is shown.
 _LAG_SECONDS = 0.5
@@ -99,6 +108,9 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._system_resolver = SystemResolver(time.monotonic, ready.config.nameservers)
         self._judge = CertificateJudge(ready.stores)
+        self._addresses = AddressBook(ready.config.address_grace)
+        self._targets: tuple[Target, ...] = ()
+        self._addresses_changed: asyncio.TimerHandle | None = None
         self._store = Store()
         registry = private_registry()
         self._own = OwnMetrics(registry, version)
@@ -109,12 +121,14 @@ class Daemon:
                 "this machine's name is not fully qualified: set ehlo_name, or servers may refuse the probes"
             )
         prober = Prober(resolver or self._system_resolver, Means(TlsClient(), self._judge, name))
-        self._scheduler = Scheduler(prober, self._deliver, limits=_limits(ready.config), missed=self._store.missed)
+        self._scheduler = Scheduler(
+            prober, self._deliver, limits=_limits(ready.config), missed=self._store.missed, wanted=self._wanted
+        )
         self._lag = LoopLag()
         self._first_round_over = False
         self._without_route: dict[IpFamily, set[TargetKey]] = {family: set() for family in IpFamily}
         self._own.observe(
-            targets=lambda: len(self._config.targets),
+            targets=lambda: len(self._targets),
             in_flight=lambda: self._scheduler.in_flight,
             lag=lambda: self._scheduler.lag,
             loop_lag=lambda: self._lag.worst,
@@ -157,6 +171,12 @@ class Daemon:
     def states(self) -> Iterable[TargetState]:
         return self._store.states()
 
+    def hosts(self) -> Sequence[HostState]:
+        return self._store.hosts()
+
+    def vantages(self) -> Sequence[Vantage]:
+        return self._store.vantages()
+
     def ready(self) -> tuple[int, int]:
         self._note_first_round()
         done, of = self._scheduler.first_round_progress
@@ -184,16 +204,27 @@ class Daemon:
         config = self._config = ready.config
         self._judge.trust(ready.stores)
         self._system_resolver.ask(config.nameservers)
-        self._store.configure(
-            config.targets,
-            certificate_retention=config.certificate_retention,
-            capability_metrics=config.capability_metrics,
-        )
-        self._scheduler.configure(config.targets, _limits(config))
-        configured = {target.key for target in config.targets}
+        self._addresses.grace = config.address_grace
+        self._watch_targets()
+        configured = {target.key for target in self._targets}
         for without in self._without_route.values():
             without &= configured
         self._own.reload(True, time.time())
+
+    def _watch_targets(self) -> None:
+        """Watch what the configuration names, as far as its addresses are known now."""
+        config = self._config
+        self._addresses_changed = None
+        self._targets = self._addresses.expand(config.targets, time.monotonic())
+        self._store.configure(
+            self._targets,
+            certificate_retention=config.certificate_retention,
+            capability_metrics=config.capability_metrics,
+            watch=config.watch,
+            references=config.references,
+        )
+        variants = _variants(self._targets, config.variant_interval)
+        self._scheduler.configure((*self._targets, *variants, *config.references), _limits(config))
 
     def _note_first_round(self) -> None:
         # Kept: what a reload brings in later does not make a service unready that was ready.
@@ -205,16 +236,52 @@ class Daemon:
             hang_up.clear()
             await self.reload()
 
+    def _wanted(self, target: Target) -> bool:
+        """Whether a handshake of another kind can show anything now."""
+        state = self._store.state(replace(target.key, variant=Variant.DEFAULT))
+        if state is None:
+            return False
+        seen = next((seen for seen in state.variants if seen.variant is target.variant), None)
+        return worth_making(target.variant, state.result, seen, self.now())
+
     def _deliver(self, result: ProbeResult, interval: float) -> Hashable:
         target = result.target
+        if target.addresses is AddressRule.ALL and result.resolution is not None:
+            self._note_addresses(target, result.resolution)
         before = self._store.state(target.key)
+        host_before, vantages_before = self._store.host(target.host), self._store.vantages()
         judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
         self._store.record(result, judgement, interval)
-        self._note_route(result)
-        _log_dialog(result)
-        if before is not None and judgement.exists and _differs(before.judgement, judgement):
-            _log_change(target, before.judgement, judgement)
+        journal.dialog(result)
+        if before is not None:
+            self._note_route(result)
+            journal.change(target, before.judgement, judgement)
+            self._look_again(before)
+        journal.host_change(host_before, self._store.host(target.host))
+        journal.vantage_change(vantages_before, self._store.vantages())
+        if result.outcome in LOSSES and not target.reference:
+            self._ask_references(target)
         return judgement.outcome, judgement.success
+
+    def _look_again(self, before: TargetState) -> None:
+        """A port shows another certificate: what it shows to other clients is probably another one now as well."""
+        state = self._store.state(before.target.key)
+        shown = [seen.certificate.leaf.fingerprint_sha256 for seen in (before, state) if seen and seen.certificate]
+        if len(set(shown)) > 1:
+            for variant in before.target.variants:
+                self._scheduler.hasten(replace(before.target.key, variant=variant))
+
+    def _ask_references(self, lost: Target) -> None:
+        """Find out soon whether it is this network that lets nobody out, before an alert blames the server."""
+        for reference in self._config.references:
+            if (reference.service.port, reference.ip_family) == (lost.service.port, lost.ip_family):
+                self._scheduler.hasten(reference.key)
+
+    def _note_addresses(self, target: Target, resolution: Resolution) -> None:
+        if self._addresses.observe(target.host, resolution, time.monotonic()) and self._addresses_changed is None:
+            # Not now either: the schedule is in the middle of this target, which may be one that goes.
+            loop = asyncio.get_running_loop()
+            self._addresses_changed = loop.call_later(_ADDRESSES_SECONDS, self._watch_targets)
 
     def _note_route(self, result: ProbeResult) -> None:
         """Warn once of a family without a route, and again only after every target of it had one."""
@@ -233,41 +300,21 @@ class Daemon:
         without.add(result.target.key)
 
 
+def _variants(targets: Iterable[Target], interval: float) -> Iterator[Target]:
+    """The other handshakes of every target; a name that stands for addresses not yet known has none."""
+    for target in targets:
+        if target.address or target.addresses is AddressRule.FIRST:
+            yield from (variant_target(target, variant, interval) for variant in target.variants)
+
+
 def _limits(config: Config) -> Limits:
     return Limits(
         max_sessions=config.max_sessions,
         sessions_per_address=config.sessions_per_address,
         min_gap=config.min_gap,
         first_round=config.first_round,
+        variant_gap=config.variant_gap,
     )
-
-
-def _log_dialog(result: ProbeResult) -> None:
-    """Every line of the session, for who asked for that much; control characters were made visible by the dialog."""
-    if not _logger.isEnabledFor(logging.DEBUG):
-        return
-    target = result.target
-    for line in result.transcript:
-        facts = {"host": target.host, "port": target.service.port, "ip_family": target.ip_family, "tls": line.secured}
-        _logger.debug("%s %s", "sent" if line.sent else "received", line.text, extra={"facts": facts})
-
-
-def _differs(before: Judgement | None, after: Judgement) -> bool:
-    return before is None or (before.outcome, before.success) != (after.outcome, after.success)
-
-
-def _log_change(target: Target, before: Judgement | None, after: Judgement) -> None:
-    """One line for a change of state. A server that fails is no error of ours, so it is never logged as one."""
-    facts = {
-        "host": target.host,
-        "port": target.service.port,
-        "ip_family": target.ip_family,
-        "from": before.outcome if before is not None else None,
-        "to": after.outcome,
-        "phase": None if after.success else after.phase,
-        "detail": after.detail or None,
-    }
-    _logger.info("target changed state", extra={"facts": facts})
 
 
 @contextlib.contextmanager

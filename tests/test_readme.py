@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import command_line
+from exporter.config.daemon import WATCH
 from exporter.config.load import parse
+from exporter.config.model import Watch
 from exporter.config.wellknown import WELL_KNOWN
+from exporter.judgement.security import SEVERITY, TlsFinding
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.results import Outcome
 from exporter.targets import PortState
@@ -51,6 +54,17 @@ def test_the_metric_table_is_the_catalogue() -> None:
         README.write_text(f"{before}{mark}{metric_table()}<!-- /metrics -->{rest.partition('<!-- /metrics -->')[2]}")
 
     assert section("metrics") == metric_table()
+
+
+def test_the_finding_table_has_every_finding_with_its_severity_in_order() -> None:
+    assert [row[:2] for row in rows("findings")] == [[f"`{finding}`", SEVERITY[finding]] for finding in TlsFinding]
+
+
+def test_every_conclusion_can_be_switched() -> None:
+    keys = {row[0].strip("`") for row in rows("conclusions")}
+
+    assert {f"{WATCH.name}.{field}" for field in Watch.__slots__} <= keys
+    assert all(key.split(".")[0] in (ROOT / "config.example.yml").read_text() for key in keys)
 
 
 def test_the_outcome_table_has_every_outcome_in_order() -> None:

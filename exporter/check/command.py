@@ -6,17 +6,20 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from exporter.check.report import as_json, print_report
-from exporter.check.verdict import Checked, Status, overall
+from exporter.check.document import as_json
+from exporter.check.errand import Errand, with_addresses
+from exporter.check.report import print_report
+from exporter.check.together import Round, conclude
+from exporter.check.verdict import Status, overall
 from exporter.config.fault import ConfigError
 from exporter.config.load import load, targets_for_hosts
 from exporter.config.model import Config
-from exporter.judgement.expectation import judge
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.certificate.trust import TrustStoreError, TrustStores
 from exporter.probe.kernel import stamping
@@ -25,14 +28,7 @@ from exporter.probe.prober import Prober
 from exporter.probe.resolve import SystemResolver
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
-from exporter.results import Outcome
-from exporter.schedule.limits import Limits
-from exporter.schedule.pacing import Pacing
 from exporter.targets import Target
-
-# Somebody waits for the answer, so no pause between sessions; two at a time so that filtered ports do not add up,
-# and no more, because some servers allow a client only a few.
-_LIMITS = Limits(max_sessions=50, sessions_per_address=2, min_gap=0.0)
 
 
 class UsageError(Exception):
@@ -48,6 +44,12 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         "--config.file", dest="config_file", metavar="FILE", help="take hosts and settings from a configuration"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print the dialog with each server")
+    parser.add_argument(
+        "--variants",
+        action="store_true",
+        help="make the handshakes of other clients as well (without SNI, RSA only, ECDSA only): up to three more "
+        "sessions with each port, and a server that has no such certificate logs a handshake that failed",
+    )
     parser.add_argument("--json", dest="as_json", action="store_true", help="print JSON instead")
     parser.set_defaults(run=_run)
 
@@ -57,17 +59,17 @@ def _run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.CRITICAL)
     try:
         config = configuration(options.words, options.config_file)
-        stores = TrustStores({target.ca_file: None for target in config.targets})
+        stores = TrustStores({target.ca_file: None for target in (*config.targets, *config.references)})
     except (ConfigError, TrustStoreError, UsageError) as error:
         print(error, file=sys.stderr)
         return Status.UNKNOWN
-    found = asyncio.run(_check(config, stores))
+    found = asyncio.run(_check(config, stores, variants=options.variants))
     now = time.time()
     if options.as_json:
         print(json.dumps(as_json(found, now), indent=2))
     else:
         print_report(Console(highlight=False), found, now, verbose=options.verbose)
-    return overall(found, now)
+    return overall(found.checked, now)
 
 
 def configuration(words: Sequence[str], config_file: str | None) -> Config:
@@ -89,33 +91,25 @@ def configuration(words: Sequence[str], config_file: str | None) -> Config:
     )
     if not chosen:
         raise UsageError(f"{config_file} has no port {', '.join(map(str, ports))} at these hosts")
-    return Config(chosen, nameservers=config.nameservers)
+    probed = {(target.service.port, target.ip_family) for target in chosen}
+    witnesses = (one for one in config.references if (one.service.port, one.ip_family) in probed)
+    return replace(config, targets=chosen, references=tuple(witnesses))
 
 
-async def _check(config: Config, stores: TrustStores) -> list[Checked]:
+async def _check(config: Config, stores: TrustStores, *, variants: bool) -> Round:
     resolver = SystemResolver(time.monotonic, config.nameservers)
     prober = Prober(resolver, Means(TlsClient(), CertificateJudge(stores), machine_name()))
     columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     errors = Console(stderr=True)
     with stamping(), Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        bar = progress.add_task("", total=len(config.targets))
+        config = await with_addresses(config, resolver, time.monotonic())
+        bar = progress.add_task("", total=len(config.targets) + len(config.references))
 
         def done(target: Target) -> None:
             progress.update(bar, advance=1, description=f"{target.host} {target.service.port}")
 
-        return await probe_all(prober, config.targets, done)
-
-
-async def probe_all(prober: Prober, targets: Sequence[Target], done: Callable[[Target], None]) -> list[Checked]:
-    """Probe every target once, in the order given where results are concerned; those that do not exist are left out."""
-    pacing = Pacing(_LIMITS)
-
-    async def one(target: Target) -> Checked:
-        result = await prober(target, pacing.hold)
-        host_known = result.resolution is not None and result.resolution.outcome is Outcome.OK
-        done(target)
-        return Checked(result, judge(result, known_before=False, host_known=host_known))
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(target)) for target in targets]
-    return [checked for task in tasks if (checked := task.result()).judgement.exists]
+        errand = Errand(prober, done, variants=variants)
+        async with asyncio.TaskGroup() as group:
+            witnesses = group.create_task(errand.ask(config.references))
+            checked = await errand.check(config.targets)
+    return conclude(checked, witnesses.result(), config.watch, time.time())

@@ -1,4 +1,4 @@
-"""One round of probes for people and, as JSON, for scripts.
+"""One round of probes for people; `document` has the same for scripts.
 
 Every text that came from a server is shown with its control characters visible, and never read as markup.
 """
@@ -12,9 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.check.advice import CLIENT_PORTS, Purpose, advise
+from exporter.check.together import Round
 from exporter.check.verdict import Checked, Status, life_left, overall, status
-from exporter.results import Capability, CertificateFacts, Outcome, ProbeResult
-from exporter.targets import TlsMode
+from exporter.judgement.security import SEVERITY
+from exporter.judgement.variant import VariantSeen, VariantStanding
+from exporter.results import Capability, CertificateFacts, CertificateVerdict, Outcome, ProbeResult
+from exporter.targets import TlsMode, Variant
+from exporter.web.wording import FAMILY, FINDING, STALE
 
 _DAY = 86400.0
 
@@ -27,40 +31,32 @@ _NOTHING_TO_RECOMMEND = (
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "bold red", Status.UNKNOWN: "magenta"}
 
 
-def print_report(console: Console, everything: Sequence[Checked], now: float, *, verbose: bool) -> None:
-    """Print what was found at every port, then what to enter in a mail client; `now` in Unix seconds."""
-    for host in _hosts(everything):
+_HANDSHAKE = {
+    Variant.DEFAULT: "ordinary",
+    Variant.NO_SNI: "without SNI",
+    Variant.RSA: "RSA only",
+    Variant.ECDSA: "ECDSA only",
+}
+
+
+def print_report(console: Console, found: Round, now: float, *, verbose: bool) -> None:
+    """Print what was found at every port and what explains it, then what to enter in a mail client.
+
+    `now` in Unix seconds.
+    """
+    everything = found.checked
+    for vantage in found.vantages:
+        if not vantage.ok:
+            console.print(Text(f"\n{vantage.remark}", style="yellow"))
+    for host in found.hosts:
         console.print(Text(f"\n{host}", style="bold"))
         for checked in everything:
             if checked.result.target.host == host:
                 _print_target(console, checked, now, verbose=verbose)
+        _print_host(console, host, found)
         _print_advice(console, host, everything)
-    found = overall(everything, now)
-    console.print(Text(f"\n{found.name}", style=_STYLES[found]), Text(_summary(everything, now)))
-
-
-def as_json(everything: Sequence[Checked], now: float) -> dict[str, object]:
-    """The same as plain data; what is not known is null, instants are Unix seconds, durations seconds."""
-    return {
-        "status": overall(everything, now).name,
-        "targets": [_target_json(checked, now) for checked in everything],
-        "client_settings": [
-            {
-                "purpose": setting.purpose,
-                "host": setting.host,
-                "port": setting.port,
-                "protocol": setting.protocol,
-                "security": setting.security,
-                "reason": setting.reason,
-            }
-            for host in _hosts(everything)
-            for setting in advise(host, everything)
-        ],
-    }
-
-
-def _hosts(everything: Sequence[Checked]) -> list[str]:
-    return list(dict.fromkeys(checked.result.target.host for checked in everything))
+    worst = overall(everything, now)
+    console.print(Text(f"\n{worst.name}", style=_STYLES[worst]), Text(_summary(everything, now)))
 
 
 def _summary(everything: Sequence[Checked], now: float) -> str:
@@ -95,19 +91,36 @@ def _print_target(console: Console, checked: Checked, now: float, *, verbose: bo
         _print_transcript(console, result)
 
 
+def _print_host(console: Console, host: str, found: Round) -> None:
+    """What its ports mean together."""
+    for count in found.addresses:
+        if count.host == host:
+            over = f"{count.port} over {FAMILY[count.ip_family]}"
+            console.print(Text(f"  port {over}: {count.open} of {count.probed} addresses answer"))
+    for loss in found.losses:
+        if loss.host == host:
+            console.print(Padding(Text(loss.detail, style="yellow"), (0, 0, 0, 2), expand=False))
+
+
 def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
     result, findings = checked.result, checked.result.findings
     if checked.judgement.outcome is not Outcome.OK and checked.judgement.detail:
         yield "reason", f"{checked.judgement.detail} (in phase {checked.judgement.phase})"
     if checked.judgement.expectations:
         yield "expected", _expectations(checked)
+    if checked.findings:
+        yield "findings", ", ".join(f"{SEVERITY[finding]}: {FINDING[finding]}" for finding in checked.findings)
     if findings.greeting is not None:
         yield "greeting", f"{findings.greeting_code or ''} {findings.greeting}".strip()
     if result.tls is not None:
         yield "tls", " ".join(part for part in (result.tls.version, result.tls.cipher, result.tls.group) if part)
     if checked.leaf is not None:
         yield "certificate", _certificate(checked.leaf, now)
-        yield "verdict", _verdict(result)
+        yield "verdict", _verdict(result.verdict, result.target.reference_name)
+    if checked.stale:
+        yield "stale", f"{STALE}; perhaps the service was not reloaded after a renewal"
+    for seen in checked.variants:
+        yield _HANDSHAKE[seen.variant], _variant(seen, result.target.reference_name, now)
     if findings.capabilities is not None:
         yield "before TLS", _capabilities(findings.capabilities)
     if findings.capabilities_tls is not None:
@@ -139,13 +152,22 @@ def _certificate(leaf: CertificateFacts, now: float) -> str:
     return "; ".join(parts)
 
 
-def _verdict(result: ProbeResult) -> str:
-    verdict = result.verdict
+def _verdict(verdict: CertificateVerdict | None, name: str) -> str:
     if verdict is None:
         return "not judged"
     if verdict.valid:
-        return f"valid for {result.target.reference_name}"
-    return f"not valid for {result.target.reference_name}: " + ", ".join(verdict.faults)
+        return f"valid for {name}"
+    return f"not valid for {name}: " + ", ".join(verdict.faults)
+
+
+def _variant(seen: VariantSeen, name: str, now: float) -> str:
+    if seen.standing is VariantStanding.NOT_INSTALLED:
+        return "not installed"
+    if not seen.certificates:
+        return f"failed: {seen.detail}"
+    if seen.standing is VariantStanding.SAME:
+        return f"the same certificate, {_verdict(seen.verdict, name)}"
+    return f"another certificate: {_certificate(seen.certificates[0], now)}; {_verdict(seen.verdict, name)}"
 
 
 def _capabilities(capabilities: tuple[Capability, ...]) -> str:
@@ -182,78 +204,3 @@ def _print_advice(console: Console, host: str, everything: Sequence[Checked]) ->
 def printable(text: str) -> str:
     """`text` on one line, with everything a terminal would obey made visible."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-def _target_json(checked: Checked, now: float) -> dict[str, object]:
-    result, judgement = checked.result, checked.judgement
-    target = result.target
-    found = status(checked, now)
-    return {
-        "host": target.host,
-        "port": target.service.port,
-        "protocol": target.service.protocol,
-        "tls": target.service.tls,
-        "ip_family": target.ip_family,
-        "address": result.address,
-        "status": found.name if found is not None else None,
-        "success": judgement.success,
-        "outcome": judgement.outcome,
-        "phase": judgement.phase,
-        "detail": judgement.detail,
-        "port_open": result.port_open,
-        "expectations": {name.value: met for name, met in judgement.expectations},
-        "durations": {phase.value: seconds for phase, seconds in result.durations},
-        "greeting": result.findings.greeting,
-        "greeting_code": result.findings.greeting_code,
-        "starttls_advertised": result.findings.starttls_advertised,
-        "cleartext_auth": result.findings.cleartext_auth,
-        "message_size_limit": result.findings.message_size_limit,
-        "capabilities": _capabilities_json(result.findings.capabilities),
-        "capabilities_tls": _capabilities_json(result.findings.capabilities_tls),
-        "tls_session": _tls_json(result),
-        "certificates": [_certificate_json(facts) for facts in result.certificates],
-        "certificate_verdict": _verdict_json(result),
-        "transcript": [{"sent": line.sent, "secured": line.secured, "text": line.text} for line in result.transcript],
-    }
-
-
-def _capabilities_json(capabilities: tuple[Capability, ...] | None) -> list[object] | None:
-    if capabilities is None:
-        return None
-    return [{"name": one.name, "parameters": list(one.parameters)} for one in capabilities]
-
-
-def _tls_json(result: ProbeResult) -> dict[str, object] | None:
-    if result.tls is None:
-        return None
-    return {"version": result.tls.version, "cipher": result.tls.cipher, "group": result.tls.group}
-
-
-def _certificate_json(facts: CertificateFacts) -> dict[str, object]:
-    return {
-        "position": facts.position,
-        "fingerprint_sha256": facts.fingerprint_sha256,
-        "not_before": facts.not_before,
-        "not_after": facts.not_after,
-        "subject": facts.subject,
-        "issuer": facts.issuer,
-        "serial": facts.serial,
-        "key_type": facts.key_type,
-        "key_bits": facts.key_bits,
-        "signature": facts.signature,
-        "dns_names": list(facts.dns_names),
-        "ip_addresses": list(facts.ip_addresses),
-    }
-
-
-def _verdict_json(result: ProbeResult) -> dict[str, object] | None:
-    verdict = result.verdict
-    if verdict is None:
-        return None
-    return {
-        "chain_valid": verdict.chain_valid,
-        "name_valid": verdict.name_valid,
-        "dates_valid": verdict.dates_valid,
-        "faults": list(verdict.faults),
-        "chain_not_after": verdict.chain_not_after,
-    }

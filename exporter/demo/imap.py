@@ -3,21 +3,24 @@
 Literals are refused as well, which a server may do.
 """
 
-from exporter.demo.responder import Next, Reply
+from exporter.demo.responder import FRIENDLY, Habits, Next, Reply
 
 
 class ImapResponder:
     """RFC 9051, not authenticated: LOGINDISABLED before TLS, and every login refused inside it."""
 
-    def __init__(self, name: str, *, starttls: bool, secured: bool) -> None:
+    def __init__(self, name: str, *, starttls: bool, secured: bool, habits: Habits = FRIENDLY) -> None:
         self._name = name.encode()
         self._starttls = starttls
         self._secured = secured
+        self._habits = habits
         # The tag of a login that has begun.
         self._pending: bytes | None = None
 
     def greeting(self) -> bytes:
-        return b"* OK [CAPABILITY " + self._capabilities() + b"] " + self._name + b" mailprobe demo\r\n"
+        # RFC 9051 §7.1.4: PREAUTH, for whom no login is needed any more.
+        word = b"PREAUTH" if self._habits.preauthenticates else b"OK"
+        return b"* " + word + b" [CAPABILITY " + self._capabilities() + b"] " + self._name + b" mailprobe demo\r\n"
 
     def tls_established(self) -> bytes:
         self._secured = True
@@ -49,9 +52,12 @@ class ImapResponder:
                 return Reply(b"* ID NIL\r\n" + tag + b" OK done\r\n")
             case b"LOGOUT":
                 return Reply(b"* BYE until next time\r\n" + tag + b" OK done\r\n", Next.CLOSE)
+            # RFC 9051 §6.2: these three belong to the state before a login.
+            case b"STARTTLS" | b"LOGIN" | b"AUTHENTICATE" if self._habits.preauthenticates:
+                return Reply(tag + b" BAD you are logged in already\r\n")
             case b"STARTTLS" if self._starttls and not self._secured:
-                return Reply(tag + b" OK go ahead\r\n", Next.START_TLS)
-            case b"LOGIN" | b"AUTHENTICATE" if not self._secured:
+                return self._start_tls(tag)
+            case b"LOGIN" | b"AUTHENTICATE" if not self._takes_passwords:
                 # RFC 5530 §3: the code for a login that needs encryption.
                 return Reply(tag + b" NO [PRIVACYREQUIRED] no password without TLS\r\n")
             case b"AUTHENTICATE" if b" " not in argument:
@@ -62,15 +68,26 @@ class ImapResponder:
             case _:
                 return Reply(tag + b" BAD unknown command\r\n")
 
+    def _start_tls(self, tag: bytes) -> Reply:
+        # RFC 5530 §3: the code for something that is not there for now.
+        if self._habits.refuses_starttls:
+            return Reply(tag + b" NO [UNAVAILABLE] TLS is not available\r\n")
+        return Reply(tag + b" OK go ahead\r\n", Next.START_TLS)
+
+    @property
+    def _takes_passwords(self) -> bool:
+        # RFC 9051 §6.2.3: no plain text login before TLS.
+        return self._secured or self._habits.takes_passwords
+
     @property
     def _refusal(self) -> bytes:
         return b" NO [AUTHENTICATIONFAILED] nobody can log in here\r\n"
 
     def _capabilities(self) -> bytes:
         words = [b"IMAP4rev1", b"ID", b"SASL-IR"]
-        if self._secured:
-            words.append(b"AUTH=PLAIN")
-        else:
-            # RFC 9051 §6.2.3: no plain text login before TLS.
-            words += [b"STARTTLS", b"LOGINDISABLED"] if self._starttls else [b"LOGINDISABLED"]
+        if not self._habits.preauthenticates:
+            # RFC 9051 §6.2.1: not offered again inside TLS.
+            if self._starttls and (not self._secured or self._habits.repeats_starttls):
+                words.append(b"STARTTLS")
+            words.append(b"AUTH=PLAIN" if self._takes_passwords else b"LOGINDISABLED")
         return b" ".join(words)

@@ -1,14 +1,15 @@
 """A listening socket on a loopback address that hands every connection to one function.
 
 It owns its connections: leaving its context ends all of them, however long a client hangs on. It never listens on an
-address that another machine could reach, since what answers there is a toy.
+address that another machine could reach, since what answers there is a toy. `silence` is a port that answers nobody.
 """
 
 import asyncio
+import contextlib
 import functools
 import ipaddress
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -50,8 +51,7 @@ class Listener:
         *,
         limit: SessionLimit | None = None,
     ) -> None:
-        if not ipaddress.ip_address(host).is_loopback:
-            raise ValueError(f"{host} is not a loopback address")
+        _check(host)
         self.host = host
         self.port = port
         self._handle = handle
@@ -72,14 +72,19 @@ class Listener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        asyncio.get_running_loop().remove_reader(self._listening)
-        self._listening.close()
+        self.stop_listening()
         sessions = tuple(self._sessions)
         for session in sessions:
             session.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
         if self._failures and error is None:
             raise ExceptionGroup("a server of the demo failed", self._failures)
+
+    def stop_listening(self) -> None:
+        """Refuse every connection from now on; sessions that are under way go on."""
+        if self._listening.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
 
     def _accept(self) -> None:
         try:
@@ -107,3 +112,20 @@ class Listener:
         failure = session.exception()
         if isinstance(failure, Exception):
             self._failures.append(failure)
+
+
+@contextlib.contextmanager
+def silence(host: str, port: int) -> Iterator[None]:
+    """A port on which connections get no answer until the end of the block, so that they time out; of Linux.
+
+    Needs no privileges, as a packet filter would: Linux drops who knocks while the queue of those whom nobody has
+    accepted is full (listen(2)), and the shortest queue is full with one. Raises OSError where the port cannot be had.
+    """
+    _check(host)
+    with socket.create_server((host, port), backlog=0), socket.create_connection((host, port)):
+        yield
+
+
+def _check(host: str) -> None:
+    if not ipaddress.ip_address(host).is_loopback:
+        raise ValueError(f"{host} is not a loopback address")

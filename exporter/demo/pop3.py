@@ -3,7 +3,7 @@
 Every login is refused, so there is never a mailbox.
 """
 
-from exporter.demo.responder import Next, Reply
+from exporter.demo.responder import FRIENDLY, Habits, Next, Reply
 
 # RFC 3206 §4: the login failed for the user's own reasons, not the server's.
 _REFUSAL = b"-ERR [AUTH] nobody can log in here\r\n"
@@ -12,10 +12,11 @@ _REFUSAL = b"-ERR [AUTH] nobody can log in here\r\n"
 class Pop3Responder:
     """One session in POP3's AUTHORIZATION state."""
 
-    def __init__(self, name: str, *, starttls: bool, secured: bool) -> None:
+    def __init__(self, name: str, *, starttls: bool, secured: bool, habits: Habits = FRIENDLY) -> None:
         self._name = name.encode()
         self._starttls = starttls
         self._secured = secured
+        self._habits = habits
         # A login has begun, and the next line is its answer.
         self._pending = False
 
@@ -41,9 +42,8 @@ class Pop3Responder:
             case b"QUIT":
                 return Reply(b"+OK bye\r\n", Next.CLOSE)
             case b"STLS" if self._starttls and not self._secured:
-                return Reply(b"+OK go ahead\r\n", Next.START_TLS)
-            # RFC 8314 §4.1: no password without TLS.
-            case b"USER" | b"AUTH" if not self._secured:
+                return self._start_tls()
+            case b"USER" | b"AUTH" if not self._takes_passwords:
                 return Reply(b"-ERR no password without TLS\r\n")
             case b"USER":
                 return Reply(b"+OK\r\n")
@@ -55,10 +55,22 @@ class Pop3Responder:
             case _:
                 return Reply(b"-ERR unknown command\r\n")
 
+    def _start_tls(self) -> Reply:
+        # RFC 3206 §4: the code for a trouble that will pass.
+        if self._habits.refuses_starttls:
+            return Reply(b"-ERR [SYS/TEMP] TLS is not available\r\n")
+        return Reply(b"+OK go ahead\r\n", Next.START_TLS)
+
+    @property
+    def _takes_passwords(self) -> bool:
+        # RFC 8314 §4.1: no password without TLS.
+        return self._secured or self._habits.takes_passwords
+
     def _capabilities(self) -> bytes:
         words = [b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE"]
-        if self._secured:
-            words += [b"USER", b"SASL PLAIN"]
-        elif self._starttls:
+        # RFC 2595 §4: not offered again inside TLS.
+        if self._starttls and (not self._secured or self._habits.repeats_starttls):
             words.append(b"STLS")
+        if self._takes_passwords:
+            words += [b"USER", b"SASL PLAIN"]
         return b"".join(word + b"\r\n" for word in words)

@@ -18,6 +18,27 @@ class Next(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """What a server does that none should, or that is done to it on the way.
+
+    takes_passwords    before TLS as well, where there are logins at all
+    refuses_starttls   when it is asked for what it offers
+    repeats_starttls   offers it inside TLS again
+    preauthenticates   IMAP alone: everybody is taken for somebody who has logged in
+    is_overwritten     SMTP alone: a device between writes asterisks over the greeting and X over STARTTLS
+    """
+
+    takes_passwords: bool = False
+    refuses_starttls: bool = False
+    repeats_starttls: bool = False
+    preauthenticates: bool = False
+    is_overwritten: bool = False
+
+
+FRIENDLY = Habits()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Bytes for the client, and what comes next."""
 

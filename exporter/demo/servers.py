@@ -5,12 +5,13 @@ silence and in the number of its commands, and `listener` bounds how many there 
 """
 
 import asyncio
+from collections.abc import Mapping
 from enum import Enum, auto
 
 from exporter.demo.connection import Connection, HandshakeFailed, LineTooLong, PeerGone
 from exporter.demo.imap import ImapResponder
 from exporter.demo.pop3 import Pop3Responder
-from exporter.demo.responder import Next, Responder
+from exporter.demo.responder import FRIENDLY, Habits, Next, Responder
 from exporter.demo.scripted import Sleep
 from exporter.demo.sieve import SieveResponder
 from exporter.demo.smtp import SmtpResponder
@@ -28,16 +29,45 @@ COMMANDS = 100
 GREETING_DELAY = 3.0
 
 
+# What somebody between slips in behind a server's answer to STARTTLS.
+INJECTION = b"these words are not encrypted\r\n"
+
+
 class Manner(Enum):
     """How a server receives its clients.
 
-    HESITANT    the first line of the greeting at once and the last one after `GREETING_DELAY`, as postscreen does
-    OVERLOADED  421 instead of a greeting, which is an end
+    HESITANT         the first line of the greeting at once and the last one after `GREETING_DELAY`, as postscreen does
+    OVERLOADED       421 instead of a greeting, which is an end
+    OVERWRITTEN      as seen through a device that writes asterisks over the greeting and X over STARTTLS
+    FORGETFUL        offers STARTTLS to its first client and to nobody after it
+    REFUSING         offers STARTTLS and refuses it when asked
+    BREAKING         agrees to STARTTLS, and no handshake succeeds
+    INJECTED         as seen through somebody who adds words in the clear to the answer to STARTTLS
+    REPEATING        offers STARTTLS inside TLS again
+    CARELESS         takes passwords before TLS
+    PREAUTHENTICATED takes everybody for somebody who has logged in
     """
 
     PROMPT = auto()
     HESITANT = auto()
     OVERLOADED = auto()
+    OVERWRITTEN = auto()
+    FORGETFUL = auto()
+    REFUSING = auto()
+    BREAKING = auto()
+    INJECTED = auto()
+    REPEATING = auto()
+    CARELESS = auto()
+    PREAUTHENTICATED = auto()
+
+
+_HABITS: Mapping[Manner, Habits] = {
+    Manner.OVERWRITTEN: Habits(is_overwritten=True),
+    Manner.REFUSING: Habits(refuses_starttls=True),
+    Manner.REPEATING: Habits(repeats_starttls=True),
+    Manner.CARELESS: Habits(takes_passwords=True),
+    Manner.PREAUTHENTICATED: Habits(preauthenticates=True),
+}
 
 
 class FriendlyServer:
@@ -46,7 +76,7 @@ class FriendlyServer:
     name             the host name it gives itself
     service          of the well-known port whose part it plays, wherever it listens
     offers_starttls  False: an upgrade that clients expect is gone
-    manner           other than PROMPT on SMTP alone
+    manner           HESITANT, OVERLOADED and OVERWRITTEN on SMTP alone, PREAUTHENTICATED on IMAP alone
     sleep, idle      of tests: how the delay passes, and seconds of silence before a client is sent away
     """
 
@@ -63,9 +93,11 @@ class FriendlyServer:
     ) -> None:
         self._name = name
         self._service = service
-        self._tls = tls
+        # A server without a certificate has no cipher in common with anybody.
+        self._tls = ServerTls() if manner is Manner.BREAKING else tls
         self._offers_starttls = offers_starttls and service.tls is TlsMode.STARTTLS
         self._manner = manner
+        self._habits = _HABITS.get(manner, FRIENDLY)
         self._sleep = sleep
         self._idle = idle
 
@@ -82,6 +114,8 @@ class FriendlyServer:
         if self._service.tls is TlsMode.IMPLICIT:
             await connection.start_tls(self._tls)
         responder = self._responder()
+        if self._manner is Manner.FORGETFUL:
+            self._offers_starttls = False
         if await self._greet(connection, responder):
             for _ in range(COMMANDS):
                 if not await self._answer(connection, responder):
@@ -91,18 +125,20 @@ class FriendlyServer:
         await connection.finish()
 
     def _responder(self) -> Responder:
-        starttls, secured = self._offers_starttls, self._service.tls is TlsMode.IMPLICIT
+        starttls, secured, habits = self._offers_starttls, self._service.tls is TlsMode.IMPLICIT, self._habits
         match self._service.protocol:
             case Protocol.SMTP:
                 # RFC 6409 §3.1: port 25 is where other servers bring mail, and users have ports of their own.
                 submission = self._service.port != 25
-                return SmtpResponder(self._name, submission=submission, starttls=starttls, secured=secured)
+                return SmtpResponder(
+                    self._name, submission=submission, starttls=starttls, secured=secured, habits=habits
+                )
             case Protocol.IMAP:
-                return ImapResponder(self._name, starttls=starttls, secured=secured)
+                return ImapResponder(self._name, starttls=starttls, secured=secured, habits=habits)
             case Protocol.POP3:
-                return Pop3Responder(self._name, starttls=starttls, secured=secured)
+                return Pop3Responder(self._name, starttls=starttls, secured=secured, habits=habits)
             case Protocol.SIEVE:
-                return SieveResponder(self._name, starttls=starttls, secured=secured)
+                return SieveResponder(self._name, starttls=starttls, secured=secured, habits=habits)
 
     async def _greet(self, connection: Connection, responder: Responder) -> bool:
         """Say hello; False if that was all."""
@@ -126,7 +162,8 @@ class FriendlyServer:
             return False
         reply = responder.answer(line.rstrip(b"\r\n"))
         if reply.data:
-            await connection.send(reply.data)
+            injected = reply.next is Next.START_TLS and self._manner is Manner.INJECTED
+            await connection.send(reply.data + (INJECTION if injected else b""))
         if reply.next is Next.START_TLS:
             await connection.start_tls(self._tls)
             if unasked := responder.tls_established():

@@ -3,25 +3,35 @@
 It takes no mail and lets nobody in.
 """
 
-from exporter.demo.responder import Next, Reply
+import re
+
+from exporter.demo.responder import FRIENDLY, Habits, Next, Reply
 
 # AUTH LOGIN, which no RFC describes, asks for the user's name and then for the password, both in base64.
 _LOGIN_PROMPTS = (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n")
+
+# What Cisco's inspection leaves of a greeting, and what it makes of STARTTLS: in place, so that no length changes.
+_MASKED = re.compile(rb"[^20]")
+_OVERWRITTEN = b"XXXXXXXA"
 
 
 class SmtpResponder:
     """RFC 5321 with STARTTLS (RFC 3207); `submission` is RFC 6409's kind, which wants a password."""
 
-    def __init__(self, name: str, *, submission: bool, starttls: bool, secured: bool) -> None:
+    def __init__(
+        self, name: str, *, submission: bool, starttls: bool, secured: bool, habits: Habits = FRIENDLY
+    ) -> None:
         self._name = name.encode()
         self._submission = submission
         self._starttls = starttls
         self._secured = secured
+        self._habits = habits
         # What is still to be asked in a login that has begun.
         self._prompts: list[bytes] = []
 
     def greeting(self) -> bytes:
-        return b"220 " + self._name + b" ESMTP mailprobe demo\r\n"
+        text = self._name + b" ESMTP mailprobe demo"
+        return b"220 " + (_MASKED.sub(b"*", text) if self._habits.is_overwritten else text) + b"\r\n"
 
     def tls_established(self) -> bytes:
         self._secured = True
@@ -45,7 +55,8 @@ class SmtpResponder:
                 return Reply(b"250 2.0.0 ok\r\n")
             case b"QUIT":
                 return Reply(b"221 2.0.0 bye\r\n", Next.CLOSE)
-            case b"STARTTLS" if self._starttls and not self._secured:
+            # A device that hides the offer lets nobody ask for it either.
+            case b"STARTTLS" if self._starttls and not self._secured and not self._habits.is_overwritten:
                 return self._start_tls(argument)
             case b"AUTH" if self._offers_login:
                 return self._login(argument)
@@ -59,11 +70,13 @@ class SmtpResponder:
     @property
     def _offers_login(self) -> bool:
         # RFC 4954 §4: no password in plain text without TLS.
-        return self._submission and self._secured
+        return self._submission and (self._secured or self._habits.takes_passwords)
 
     def _capabilities(self) -> bytes:
+        keyword = _OVERWRITTEN if self._habits.is_overwritten else b"STARTTLS"
         # RFC 3207 §4.2: not offered again inside TLS.
-        keywords = [b"STARTTLS"] if self._starttls and not self._secured else []
+        offered = self._starttls and (not self._secured or self._habits.repeats_starttls)
+        keywords = [keyword] if offered else []
         keywords += [b"AUTH PLAIN LOGIN"] if self._offers_login else []
         keywords += [b"PIPELINING", b"SIZE 52428800", b"8BITMIME", b"ENHANCEDSTATUSCODES"]
         lines = [self._name, *keywords]
@@ -73,6 +86,9 @@ class SmtpResponder:
         # RFC 3207 §4: no argument is allowed.
         if argument.strip():
             return Reply(b"501 5.5.4 no argument is allowed\r\n")
+        # RFC 3207 §4: the code of a server that cannot do it at the moment.
+        if self._habits.refuses_starttls:
+            return Reply(b"454 4.7.0 TLS is not available\r\n")
         return Reply(b"220 2.0.0 go ahead\r\n", Next.START_TLS)
 
     def _login(self, argument: bytes) -> Reply:

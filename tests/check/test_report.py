@@ -1,23 +1,49 @@
-"""What `check` prints: for people, with nothing a terminal would obey, and as JSON."""
+"""What `check` prints for people: everything that was found, and nothing that a terminal would obey."""
 
 import io
-import json
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from exporter.check.report import as_json, print_report
+from exporter.check.report import print_report
+from exporter.check.together import Round
+from exporter.check.verdict import Checked
+from exporter.judgement.variant import VariantSeen, VariantStanding
 from exporter.results import CertificateFacts, Findings, Outcome, Phase, ProbeResult, TranscriptLine
-from exporter.targets import PortState, TlsVersion
-from tests.check.results import EXPIRED, NOW, certificate, checked, closed, healthy
+from exporter.targets import AddressRule, IpFamily, PortState, TlsVersion, Variant
+from tests.check.results import (
+    EXPIRED,
+    NOW,
+    VALID,
+    a_round,
+    at,
+    certificate,
+    checked,
+    closed,
+    healthy,
+    other_handshake,
+    silent,
+)
 
 
-def printed(*results: ProbeResult, verbose: bool = False) -> str:
+def shown(found: Round, *, verbose: bool = False) -> str:
+    """What is printed of a round."""
     out = io.StringIO()
-    console = Console(file=out, width=160, highlight=False)
-    print_report(console, [checked(result) for result in results], NOW, verbose=verbose)
+    console = Console(file=out, width=240, highlight=False)
+    print_report(console, found, NOW, verbose=verbose)
     return out.getvalue()
+
+
+def printed(*results: ProbeResult | Checked, verbose: bool = False) -> str:
+    """What is printed of a round of these results."""
+    return shown(a_round(*results), verbose=verbose)
+
+
+def line(text: str, name: str) -> str:
+    """What stands in the only row of that name."""
+    (found,) = [row.strip().removeprefix(name).strip() for row in text.splitlines() if row.strip().startswith(name)]
+    return found
 
 
 def test_every_port_is_told_with_what_was_found() -> None:
@@ -43,8 +69,7 @@ def test_every_expectation_is_told_with_whether_it_is_met() -> None:
     declared = replace(healthy(587).target.expectation, min_tls=TlsVersion.TLS_1_2, capabilities_must=("PIPELINING",))
     text = printed(healthy(587, target=replace(healthy(587).target, expectation=declared)))
 
-    (line,) = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.split()[:1] == ["expected"]]
-    assert line.strip() == (
+    assert line(text, "expected") == (
         "open met, starttls met, valid_certificate met, auth_before_tls met, capabilities_must not met, min_tls met"
     )
     assert "not offered: PIPELINING (in phase capabilities_tls)" in text
@@ -106,8 +131,12 @@ def test_nothing_from_a_server_is_obeyed_by_a_terminal_or_read_as_markup() -> No
         transcript=(TranscriptLine(False, hostile),),
         certificates=(replace(certificate(), issuer=hostile, dns_names=(hostile,)),),
     )
+    seen = (
+        other_handshake(Variant.NO_SNI, certificate(issuer=hostile, dns_names=(hostile,)), VALID),
+        other_handshake(Variant.RSA, standing=VariantStanding.FAILED, detail=hostile),
+    )
 
-    text = printed(result, verbose=True)
+    text = printed(checked(result, *seen), verbose=True)
 
     assert not {"\x1b", "\x9b", "\u202e"} & set(text)
     assert "[bold red]" in text
@@ -118,21 +147,94 @@ def test_nothing_is_advised_where_no_port_for_clients_was_probed() -> None:
     assert "none is open, encrypted" in printed(closed(587))
 
 
-def test_json_says_the_same_and_null_where_nothing_is_known() -> None:
-    data = json.loads(json.dumps(as_json([checked(healthy(465)), checked(closed(587))], NOW)))
+def test_findings_are_told_with_how_much_they_matter() -> None:
+    text = printed(healthy(587, findings=Findings(greeting="*" * 30, cleartext_auth=True)))
 
-    first, second = data["targets"]
-    assert data["status"] == "CRITICAL"
-    assert (first["port"], first["outcome"], first["success"]) == (465, "ok", True)
-    assert first["certificates"][0]["not_after"] == certificate().not_after
-    assert first["certificate_verdict"]["faults"] == []
-    assert first["tls_session"]["version"] == "TLSv1.3"
-    assert first["durations"] == {"connect": 0.01, "greeting": 0.234}
-    assert (second["outcome"], second["success"], second["port_open"]) == ("connect_refused", False, False)
-    assert second["tls_session"] is None
-    assert second["certificate_verdict"] is None
-    assert second["capabilities"] is None
-    assert [setting["port"] for setting in data["client_settings"]] == [465]
+    assert line(text, "findings") == (
+        "info: something on the way masks the greeting, warning: passwords are accepted before TLS"
+    )
+    assert "findings" not in printed(healthy(587))
+
+
+def test_an_older_certificate_than_on_other_ports_is_told() -> None:
+    text = printed(healthy(465), healthy(993, certificates=(certificate(days=40),)))
+
+    assert line(text, "stale").startswith("older than on other ports of the group")
+    assert text.index("993") < text.index("stale"), "of the port that shows it"
+    assert "stale" not in printed(healthy(465), healthy(993))
+    assert text.splitlines()[-1] == "WARNING 1 ok, 1 warning"
+
+
+@pytest.mark.parametrize(
+    ("seen", "name", "told"),
+    [
+        (
+            other_handshake(Variant.NO_SNI, certificate(), standing=VariantStanding.SAME),
+            "without SNI",
+            "the same certificate, valid for mail.example.org",
+        ),
+        (
+            other_handshake(Variant.RSA, certificate(days=-3), EXPIRED),
+            "RSA only",
+            "another certificate: mail.example.org; ecdsa 256; issued by CN=Issuer; "
+            "ended 2026-11-15 11:06 UTC, 3 days ago; not valid for mail.example.org: expired",
+        ),
+        (other_handshake(Variant.ECDSA, standing=VariantStanding.NOT_INSTALLED), "ECDSA only", "not installed"),
+        (
+            other_handshake(Variant.RSA, standing=VariantStanding.FAILED, detail="the server hung\x1b up"),
+            "RSA only",
+            "failed: the server hung\\x1b up",
+        ),
+    ],
+    ids=["the same", "another", "not installed", "failed"],
+)
+def test_every_other_handshake_is_a_row(seen: VariantSeen, name: str, told: str) -> None:
+    assert line(printed(checked(healthy(25), seen)), name) == told
+
+
+def test_every_address_is_told_and_how_many_answer() -> None:
+    def at_address(number: int, result: ProbeResult) -> ProbeResult:
+        address = f"192.0.2.{number}"
+        return replace(at(result, address=address, addresses=AddressRule.ALL), address=address)
+
+    text = printed(at_address(1, healthy(25)), at_address(2, closed(25)), at_address(3, healthy(25)))
+
+    assert [f"192.0.2.{number}" in text for number in (1, 2, 3)] == [True] * 3
+    assert "\n  port 25 over IPv4: 2 of 3 addresses answer\n" in text
+    assert "addresses answer" not in printed(healthy(25))
+
+
+def test_addresses_are_counted_under_their_own_host() -> None:
+    results = [
+        at(result, host=host, address="192.0.2.1", addresses=AddressRule.ALL)
+        for host, result in (("a.example.org", closed(25)), ("b.example.org", healthy(25)))
+    ]
+
+    text = printed(*results)
+
+    assert text.index("0 of 1 addresses answer") < text.index("\nb.example.org") < text.index("1 of 1 addresses answer")
+
+
+def test_a_host_that_is_lost_is_told_under_its_ports() -> None:
+    text = printed(closed(25), closed(587), at(healthy(25), host="other.example.org"))
+
+    assert text.index("587") < text.index("no port answers: ") < text.index("other.example.org")
+    assert text.count("no port answers: ") == 1
+
+
+def test_a_family_that_is_lost_is_told() -> None:
+    text = printed(healthy(25), at(closed(25), ip_family=IpFamily.IPV6))
+
+    assert "\n  does not answer over IPv6, while IPv4 does\n" in text
+
+
+def test_what_this_network_blocks_is_told_before_everything_else() -> None:
+    witness = at(healthy(25), host="mx.example.net", reference=True)
+    deaf = at(silent(25), host="mx.example.net", reference=True)
+
+    assert shown(a_round(silent(25), references=[deaf])).startswith("\nthis network blocks port 25 over ipv4\n")
+    assert "this network" not in shown(a_round(silent(25), references=[witness]))
+    assert "mx.example.net" not in shown(a_round(silent(25), references=[witness])), "a reference is no target"
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -1,135 +1,33 @@
 """Every host of the demo is in the state it promises, as a client from the standard library finds it."""
 
 import asyncio
-import imaplib
+import logging
 import os
 import smtplib
 import socket
-import ssl
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from cryptography import x509
 
 from exporter.config.load import parse
 from exporter.config.model import Config
 from exporter.config.wellknown import WELL_KNOWN
-from exporter.demo.hosts import HOSTS, PORT_OFFSET, Demo, DemoUnavailable, demo_servers
-from exporter.targets import PortState, Protocol, Target, TlsMode
-from tests.demo.clients import NOW, PATIENCE, connected, read_line, trusting, unverified
+from exporter.demo.host import PORT_OFFSET
+from exporter.demo.hosts import Demo, DemoUnavailable, demo_servers
+from exporter.demo.roster import HOSTS, REFERENCE
+from exporter.targets import AddressRule, IpFamily
+from tests.demo.clients import NOW, connected, read_line, unverified
+from tests.demo.visit import NETWORK, address, at_once, knock, smtp, targets_of, working
+from tests.ipv6 import needs_ipv6
 
-DAY = timedelta(days=1)
-# Of this process alone, so that a demo or another run of the tests on the same machine is not in the way.
-NETWORK = f"127.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250 + 2}"
-
-
-async def at_once(_: float) -> None:
-    """A pause that takes no time."""
-
-
-@pytest.fixture
-async def demo() -> AsyncIterator[Demo]:
-    async with demo_servers(NOW, network=NETWORK, sleep=at_once) as running:
-        yield running
-
-
-@pytest.fixture
-def config(demo: Demo) -> Config:
-    return parse(demo.config_text, "demo.yml")
-
-
-@pytest.fixture
-def trusted(config: Config) -> str:
-    (ca_file,) = {target.ca_file for target in config.targets}
-    assert ca_file is not None
-    return Path(ca_file).read_text()
-
-
-def smtp(demo: Demo, label: str, port: int = 25) -> smtplib.SMTP:
-    return smtplib.SMTP(demo.addresses[f"{label}.mail.example"], PORT_OFFSET + port, timeout=PATIENCE)
-
-
-def working(demo: Demo, label: str, port: int = 25) -> bool:
-    """Whether smtplib finds a server that answers."""
-    with smtp(demo, label, port) as client:
-        return client.noop() == (250, b"2.0.0 ok") and client.ehlo()[0] == 250
-
-
-def certificate(demo: Demo, label: str, port: int) -> x509.Certificate:
-    """What a port with implicit TLS shows, good or bad."""
-    address = demo.addresses[f"{label}.mail.example"]
-    with connected(PORT_OFFSET + port, address) as sock, unverified().wrap_socket(sock) as secured:
-        der = secured.getpeercert(binary_form=True)
-    assert der is not None
-    return x509.load_der_x509_certificate(der)
-
-
-def ends_in(shown: x509.Certificate) -> timedelta:
-    return shown.not_valid_after_utc - NOW.replace(microsecond=0)
-
-
-def secured_session(demo: Demo, target: Target, trusted: str) -> str | None:
-    """Connect to one port, upgrade where that is its way, and verify; returns the version of TLS."""
-    context = trusting(trusted, target.host)
-    with connected(target.service.port, demo.addresses[target.host]) as sock:
-        if target.service.tls is TlsMode.STARTTLS:
-            upgrade(sock, target.service.protocol)
-        with context.wrap_socket(sock) as secured:
-            return secured.version()
-
-
-def upgrade(sock: socket.socket, protocol: Protocol) -> None:
-    """Say what the protocol needs up to the handshake."""
-    if protocol is Protocol.SIEVE:
-        while not read_line(sock).startswith(b"OK"):
-            pass
-    else:
-        read_line(sock)
-    command = {Protocol.IMAP: b"a1 STARTTLS", Protocol.POP3: b"STLS"}.get(protocol, b"STARTTLS")
-    sock.sendall(command + b"\r\n")
-    assert read_line(sock).split()[-2:] in ([b"go", b"ahead"], [b'"go', b'ahead"'])
-
-
-async def test_every_port_of_the_healthy_host_encrypts_with_a_certificate_that_holds(
-    demo: Demo, config: Config, trusted: str
-) -> None:
-    targets = [target for target in config.targets if target.host == "healthy.mail.example"]
-    assert {target.service.port - PORT_OFFSET for target in targets} == set(WELL_KNOWN)
-    for target in targets:
-        assert await asyncio.to_thread(secured_session, demo, target, trusted) == "TLSv1.3"
-
-
-async def test_the_certificate_of_the_expiring_host_ends_in_five_days(demo: Demo) -> None:
-    for port in (465, 993):
-        assert ends_in(await asyncio.to_thread(certificate, demo, "expiring", port)) == 5 * DAY
-
-
-async def test_the_certificate_of_the_expired_host_is_refused_as_expired(demo: Demo, trusted: str) -> None:
-    def session() -> str:
-        with smtp(demo, "expired", 587) as client, pytest.raises(ssl.SSLCertVerificationError) as refused:
-            client.starttls(context=trusting(trusted, "expired.mail.example"))
-        return refused.value.verify_message
-
-    assert ends_in(await asyncio.to_thread(certificate, demo, "expired", 465)) == -3 * DAY
-    assert await asyncio.to_thread(session) == "certificate has expired"
+# For documentation alone (RFC 3849), so no machine has it.
+NOBODYS_IPV6 = "2001:db8::1"
 
 
 async def test_the_closed_host_refuses_connections_to_587_alone(demo: Demo) -> None:
     with pytest.raises(ConnectionRefusedError):
         await asyncio.to_thread(smtp, demo, "closed", 587)
     assert await asyncio.to_thread(working, demo, "closed", 25)
-
-
-@pytest.mark.parametrize("port", [25, 587])
-async def test_the_stripped_host_offers_no_starttls(demo: Demo, port: int) -> None:
-    def session() -> bool:
-        with smtp(demo, "stripped", port) as client:
-            client.ehlo()
-            return client.has_extn("starttls")
-
-    assert await asyncio.to_thread(session) is False
 
 
 async def test_the_slow_host_greets_in_two_lines_with_three_seconds_between_them() -> None:
@@ -143,22 +41,6 @@ async def test_the_slow_host_greets_in_two_lines_with_three_seconds_between_them
         assert delays == [3.0]
 
 
-async def test_the_forgotten_host_shows_last_years_certificate_on_993_which_still_holds(
-    demo: Demo, trusted: str
-) -> None:
-    def session() -> str:
-        context = trusting(trusted, "forgotten.mail.example")
-        address = demo.addresses["forgotten.mail.example"]
-        with imaplib.IMAP4_SSL(address, PORT_OFFSET + 993, ssl_context=context, timeout=PATIENCE) as client:
-            return client.noop()[0]
-
-    assert await asyncio.to_thread(session) == "OK"
-    old = await asyncio.to_thread(certificate, demo, "forgotten", 993)
-    new = await asyncio.to_thread(certificate, demo, "forgotten", 465)
-    assert (ends_in(old), ends_in(new)) == (20 * DAY, 89 * DAY)
-    assert old.not_valid_after_utc - old.not_valid_before_utc == 365 * DAY
-
-
 async def test_the_overloaded_host_turns_everybody_away_on_25_alone(demo: Demo) -> None:
     with pytest.raises(smtplib.SMTPConnectError) as refused:
         await asyncio.to_thread(smtp, demo, "overloaded")
@@ -166,24 +48,111 @@ async def test_the_overloaded_host_turns_everybody_away_on_25_alone(demo: Demo) 
     assert await asyncio.to_thread(working, demo, "overloaded", 587)
 
 
-async def test_the_configuration_is_one_that_mailprobe_accepts_and_names_every_port(demo: Demo, config: Config) -> None:
-    named = [(target.host, target.service.port - PORT_OFFSET) for target in config.targets]
-    assert named == [(host.name, port.number) for host in HOSTS for port in host.ports]
+async def test_the_surprising_host_has_110_open_and_no_chunking_on_587(demo: Demo, config: Config) -> None:
+    def offers(name: str) -> bool:
+        with smtp(demo, "surprising", 587) as client:
+            client.starttls(context=unverified())
+            client.ehlo()
+            return client.has_extn(name)
+
+    declared = {target.service.port: target.expectation for target in targets_of(config, "surprising")}
+    assert (declared[10110].state, declared[10587].capabilities_must) == ("closed", ("CHUNKING",))
+    await asyncio.to_thread(knock, 10110, address(demo, "surprising"))
+    assert [await asyncio.to_thread(offers, name) for name in ("chunking", "pipelining")] == [False, True]
+
+
+async def test_the_limping_host_has_one_address_that_is_well_and_one_that_is_dead(demo: Demo, config: Config) -> None:
+    well, dead = demo.addresses["limping.mail.example"]
+    for port in (10465, 10993):
+        await asyncio.to_thread(knock, port, well)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(knock, port, dead)
+    assert {target.addresses for target in targets_of(config, "limping")} == {AddressRule.ALL}
+
+
+@needs_ipv6
+async def test_the_lopsided_host_refuses_everything_over_ipv6(demo: Demo, config: Config) -> None:
+    ipv4, ipv6 = demo.addresses["lopsided.mail.example"]
+    for port in (10465, 10993):
+        await asyncio.to_thread(knock, port, ipv4)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(knock, port, ipv6)
+    assert {target.ip_family for target in targets_of(config, "lopsided")} == set(IpFamily)
+
+
+async def test_without_ipv6_the_lopsided_host_is_left_out_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with demo_servers(NOW, network=NETWORK, ipv6=NOBODYS_IPV6, sleep=at_once) as demo:
+            hosts = {target.host for target in parse(demo.config_text, "demo.yml").targets}
+
+    others = {host.name for host in HOSTS if not host.has_ipv6}
+    assert hosts == {state.host for state in demo.states} == others == demo.addresses.keys() - {REFERENCE.name}
+    left_out = "the demo leaves out lopsided.mail.example: this machine does not have the address 2001:db8::1"
+    assert [record.getMessage() for record in caplog.records] == [left_out]
+
+
+@needs_ipv6
+async def test_with_a_server_on_2525_the_blocked_host_and_the_reference_are_left_out_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING), socket.create_server((f"{NETWORK}.11", 2525)):
+        async with demo_servers(NOW, network=NETWORK, sleep=at_once) as demo:
+            config = parse(demo.config_text, "demo.yml")
+
+    others = {host.name for host in HOSTS if host.label != "blocked"}
+    assert {target.host for target in config.targets} == demo.addresses.keys() == others
+    assert config.references == ()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the demo leaves out blocked.mail.example: port 2525 is in use",
+        "the demo leaves out reference.mail.example: port 2525 is in use",
+    ]
+
+
+async def test_the_blocked_hosts_2525_and_that_of_the_reference_answer_nobody(demo: Demo, config: Config) -> None:
+    (reference,) = config.references
+    assert reference.host in demo.addresses
+    assert (reference.service.port, reference.ip_family) == (2525, IpFamily.IPV4)
+    for label in ("blocked", "reference"):
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(socket.create_connection, (address(demo, label), 2525), 0.2)
+    await asyncio.to_thread(knock, 10465, address(demo, "blocked"))
+
+
+async def test_the_banning_host_refuses_all_once_each_of_its_ports_had_a_visitor(demo: Demo) -> None:
+    place, ports = address(demo, "banning"), (10465, 10143, 10993)
+    for port in (10465, 10465, 10993, 10143):
+        sock = await asyncio.to_thread(connected, port, place)
+        last_words = await asyncio.to_thread(read_line, sock) if port == 10143 else b""
+        sock.close()
+    # Whoever is inside already may stay.
+    assert last_words.startswith(b"* OK")
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(knock, port, place)
+
+
+@needs_ipv6
+async def test_the_configuration_is_one_that_mailprobe_accepts_and_names_every_port(config: Config) -> None:
+    targets = {(target.host, target.service.port): target for target in config.targets}
+    ports = {(host.name, port.at): port for host in HOSTS for port in host.ports}
+    assert list(targets) == list(ports)
     assert {target.interval for target in config.targets} == {10.0}
-    assert {target.expectation.state for target in config.targets} == {PortState.OPEN}
     assert (config.min_gap, config.first_round) == (0.0, 3.0)
-    for target in config.targets:
-        row = WELL_KNOWN[target.service.port - PORT_OFFSET]
+    for place, port in ports.items():
+        row, target = WELL_KNOWN[port.number], targets[place]
         assert (target.service.protocol, target.service.tls) == (row.service.protocol, row.service.tls)
-        assert target.expectation == row.expectation
+        assert target.expectation.state is port.expect
+        if not port.settings:
+            assert target.expectation == replace(row.expectation, state=port.expect)
 
 
-async def test_every_host_has_an_address_and_a_state_of_its_own(demo: Demo, config: Config) -> None:
-    hosts = [target.host for target in config.targets]
-    assert list(demo.addresses) == [state.host for state in demo.states] == list(dict.fromkeys(hosts))
-    assert len(set(demo.addresses.values())) == len(HOSTS)
+async def test_every_host_has_an_address_of_its_own_and_a_state(demo: Demo, config: Config) -> None:
+    hosts = list(dict.fromkeys(target.host for target in config.targets))
+    assert list(demo.addresses) == [*hosts, REFERENCE.name]
+    assert list(dict.fromkeys(state.host for state in demo.states)) == hosts
+    addresses = [one for several in demo.addresses.values() for one in several]
+    assert len(set(addresses)) == len(addresses)
     for state in demo.states:
-        assert f'host="{state.host}"' in state.query
         assert "{{" not in state.query
         assert state.fault.endswith(".")
 

@@ -4,28 +4,36 @@ import pytest
 
 from exporter.demo.imap import ImapResponder
 from exporter.demo.pop3 import Pop3Responder
-from exporter.demo.responder import Next, Reply, Responder
+from exporter.demo.responder import FRIENDLY, Habits, Next, Reply, Responder
 from exporter.demo.sieve import SieveResponder
 from exporter.demo.smtp import SmtpResponder
 
 NAME = "mail.example.org"
 
 
-def smtp(*, submission: bool = True, starttls: bool = True, secured: bool = False) -> SmtpResponder:
-    return SmtpResponder(NAME, submission=submission, starttls=starttls, secured=secured)
+def smtp(
+    *, submission: bool = True, starttls: bool = True, secured: bool = False, habits: Habits = FRIENDLY
+) -> SmtpResponder:
+    return SmtpResponder(NAME, submission=submission, starttls=starttls, secured=secured, habits=habits)
 
 
-def imap(*, starttls: bool = True, secured: bool = False) -> ImapResponder:
-    return ImapResponder(NAME, starttls=starttls, secured=secured)
+def imap(*, starttls: bool = True, secured: bool = False, habits: Habits = FRIENDLY) -> ImapResponder:
+    return ImapResponder(NAME, starttls=starttls, secured=secured, habits=habits)
 
 
-def pop3(*, starttls: bool = True, secured: bool = False) -> Pop3Responder:
-    return Pop3Responder(NAME, starttls=starttls, secured=secured)
+def pop3(*, starttls: bool = True, secured: bool = False, habits: Habits = FRIENDLY) -> Pop3Responder:
+    return Pop3Responder(NAME, starttls=starttls, secured=secured, habits=habits)
 
 
-def sieve(*, starttls: bool = True, secured: bool = False) -> SieveResponder:
-    return SieveResponder(NAME, starttls=starttls, secured=secured)
+def sieve(*, starttls: bool = True, secured: bool = False, habits: Habits = FRIENDLY) -> SieveResponder:
+    return SieveResponder(NAME, starttls=starttls, secured=secured, habits=habits)
 
+
+CARELESS = Habits(takes_passwords=True)
+REFUSING = Habits(refuses_starttls=True)
+REPEATING = Habits(repeats_starttls=True)
+PREAUTHENTICATING = Habits(preauthenticates=True)
+OVERWRITTEN = Habits(is_overwritten=True)
 
 CASES: list[tuple[str, Responder, list[tuple[bytes, bytes]]]] = [
     ("smtp helo", smtp(), [(b"HELO client", b"250 mail.example.org\r\n")]),
@@ -173,6 +181,59 @@ CASES: list[tuple[str, Responder, list[tuple[bytes, bytes]]]] = [
             (b"eA==", b'NO "nobody can log in here"\r\n'),
         ],
     ),
+    ("smtp starttls refused", smtp(habits=REFUSING), [(b"STARTTLS", b"454 4.7.0 TLS is not available\r\n")]),
+    (
+        "smtp starttls refused, with argument",
+        smtp(habits=REFUSING),
+        [(b"STARTTLS x", b"501 5.5.4 no argument is allowed\r\n")],
+    ),
+    ("smtp starttls overwritten", smtp(habits=OVERWRITTEN), [(b"STARTTLS", b"502 5.5.2 unknown command\r\n")]),
+    ("smtp careless", smtp(habits=CARELESS), [(b"AUTH PLAIN eA==", b"535 5.7.8 nobody can log in here\r\n")]),
+    (
+        "smtp careless on port 25",
+        smtp(submission=False, habits=CARELESS),
+        [(b"AUTH PLAIN eA==", b"502 5.5.2 unknown command\r\n")],
+    ),
+    (
+        "imap starttls refused",
+        imap(habits=REFUSING),
+        [(b"a1 STARTTLS", b"a1 NO [UNAVAILABLE] TLS is not available\r\n"), (b"a2 NOOP", b"a2 OK done\r\n")],
+    ),
+    (
+        "imap careless",
+        imap(habits=CARELESS),
+        [
+            (b"a1 LOGIN x y", b"a1 NO [AUTHENTICATIONFAILED] nobody can log in here\r\n"),
+            (b"a2 AUTHENTICATE PLAIN", b"+ \r\n"),
+            (b"eA==", b"a2 NO [AUTHENTICATIONFAILED] nobody can log in here\r\n"),
+        ],
+    ),
+    (
+        "imap preauthenticated",
+        imap(habits=PREAUTHENTICATING),
+        [
+            (b"a1 STARTTLS", b"a1 BAD you are logged in already\r\n"),
+            (b"a2 LOGIN x y", b"a2 BAD you are logged in already\r\n"),
+            (b"a3 AUTHENTICATE PLAIN", b"a3 BAD you are logged in already\r\n"),
+            (b"a4 SELECT INBOX", b"a4 BAD unknown command\r\n"),
+        ],
+    ),
+    ("pop3 stls refused", pop3(habits=REFUSING), [(b"STLS", b"-ERR [SYS/TEMP] TLS is not available\r\n")]),
+    (
+        "pop3 careless",
+        pop3(habits=CARELESS),
+        [(b"USER x", b"+OK\r\n"), (b"PASS y", b"-ERR [AUTH] nobody can log in here\r\n")],
+    ),
+    (
+        "sieve starttls refused",
+        sieve(habits=REFUSING),
+        [(b"STARTTLS", b'NO (TRYLATER) "TLS is not available"\r\n'), (b"NOOP", b'OK "done"\r\n')],
+    ),
+    (
+        "sieve careless",
+        sieve(habits=CARELESS),
+        [(b'AUTHENTICATE "PLAIN" "eA=="', b'NO "nobody can log in here"\r\n')],
+    ),
 ]
 
 
@@ -238,6 +299,89 @@ def test_passwords_are_offered_and_starttls_is_not_once_tls_is_there(
     assert responder.answer(question).data == before
     responder.tls_established()
     assert responder.answer(question).data == inside
+
+
+@pytest.mark.parametrize(
+    ("responder", "question", "before", "inside"),
+    [
+        pytest.param(
+            smtp(habits=CARELESS),
+            b"EHLO client",
+            b"250-mail.example.org\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n" + SMTP_ALWAYS,
+            SMTP_AUTH,
+            id="submission, careless",
+        ),
+        pytest.param(
+            smtp(submission=False, habits=REPEATING), b"EHLO client", SMTP_STARTTLS, SMTP_STARTTLS, id="smtp, repeating"
+        ),
+        pytest.param(
+            smtp(submission=False, habits=OVERWRITTEN),
+            b"EHLO client",
+            b"250-mail.example.org\r\n250-XXXXXXXA\r\n" + SMTP_ALWAYS,
+            SMTP_PLAIN,
+            id="smtp, overwritten",
+        ),
+        pytest.param(
+            imap(habits=CARELESS),
+            b"a1 CAPABILITY",
+            b"* CAPABILITY IMAP4rev1 ID SASL-IR STARTTLS AUTH=PLAIN\r\na1 OK done\r\n",
+            IMAP_AUTH,
+            id="imap, careless",
+        ),
+        pytest.param(
+            imap(habits=REPEATING),
+            b"a1 CAPABILITY",
+            IMAP_STARTTLS,
+            b"* CAPABILITY IMAP4rev1 ID SASL-IR STARTTLS AUTH=PLAIN\r\na1 OK done\r\n",
+            id="imap, repeating",
+        ),
+        pytest.param(
+            pop3(habits=CARELESS),
+            b"CAPA",
+            b"+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nSTLS\r\nUSER\r\nSASL PLAIN\r\n.\r\n",
+            POP3_AUTH,
+            id="pop3, careless",
+        ),
+        pytest.param(
+            pop3(habits=REPEATING),
+            b"CAPA",
+            POP3_STLS,
+            b"+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nSTLS\r\nUSER\r\nSASL PLAIN\r\n.\r\n",
+            id="pop3, repeating",
+        ),
+        pytest.param(
+            sieve(habits=CARELESS),
+            b"CAPABILITY",
+            SIEVE_AUTH.replace(SIEVE_END, b'"STARTTLS"\r\n' + SIEVE_END),
+            SIEVE_AUTH,
+            id="sieve, careless",
+        ),
+        pytest.param(
+            sieve(habits=REPEATING),
+            b"CAPABILITY",
+            SIEVE_STARTTLS,
+            SIEVE_AUTH.replace(SIEVE_END, b'"STARTTLS"\r\n' + SIEVE_END),
+            id="sieve, repeating",
+        ),
+    ],
+)
+def test_bad_habits_show_in_what_is_offered(
+    responder: Responder, question: bytes, before: bytes, inside: bytes
+) -> None:
+    assert responder.answer(question).data == before
+    responder.tls_established()
+    assert responder.answer(question).data == inside
+
+
+def test_a_preauthenticated_session_is_greeted_so_and_offers_neither_logins_nor_tls() -> None:
+    responder = imap(habits=PREAUTHENTICATING)
+    assert responder.greeting() == (b"* PREAUTH [CAPABILITY IMAP4rev1 ID SASL-IR] mail.example.org mailprobe demo\r\n")
+    assert responder.answer(b"a1 CAPABILITY").data == b"* CAPABILITY IMAP4rev1 ID SASL-IR\r\na1 OK done\r\n"
+
+
+def test_an_overwritten_greeting_keeps_its_length_and_the_digits_of_its_code() -> None:
+    responder = SmtpResponder("mx20.example.org", submission=False, starttls=True, secured=False, habits=OVERWRITTEN)
+    assert responder.greeting() == b"220 **20" + b"*" * len(".example.org ESMTP mailprobe demo") + b"\r\n"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import imaplib
 import poplib
 import smtplib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,15 @@ from exporter.demo.listener import Listener
 from exporter.demo.mint import Authority, Credential
 from exporter.demo.servers import COMMANDS, GREETING_DELAY, FriendlyServer, Manner
 from exporter.demo.tls import ServerTls
-from tests.demo.clients import PATIENCE, connected, read_all, read_line, trusting
+from exporter.judgement.security import StarttlsMemory, TlsFinding, tls_findings
+from exporter.probe.certificate.judge import CertificateJudge
+from exporter.probe.certificate.trust import TrustStores
+from exporter.probe.prober import Prober
+from exporter.probe.session import Means
+from exporter.probe.tls import TlsClient
+from exporter.results import Outcome, ProbeResult
+from tests.demo.clients import NOW, PATIENCE, connected, read_all, read_line, trusting
+from tests.probe.conftest import Addresses, at_once, target
 
 HOST = "127.0.0.1"
 NAME = "mail.example.org"
@@ -215,3 +224,116 @@ async def test_smtplib_is_turned_away_by_an_overloaded_server(credential: Creden
 
     async with Listener(server.serve) as listener:
         assert await asyncio.to_thread(session, listener.port) == 421
+
+
+def mannered(credential: Credential, port: int, manner: Manner) -> FriendlyServer:
+    return FriendlyServer(NAME, WELL_KNOWN[port].service, ServerTls(credential), manner=manner)
+
+
+Probe = Callable[[Manner, int, int], Awaitable[list[ProbeResult]]]
+
+
+@pytest.fixture
+def probe(credential: Credential, root: Authority, tmp_path: Path) -> Probe:
+    """Sessions of mailprobe's own with a server that plays the part of a well-known port: how many, one by one."""
+    roots = str(root.write(tmp_path))
+    means = Means(TlsClient(), CertificateJudge(TrustStores([roots]), NOW.timestamp), None)
+    prober = Prober(Addresses({NAME: (HOST,)}), means, NOW.timestamp)
+
+    async def sessions(manner: Manner, port: int, count: int) -> list[ProbeResult]:
+        service = WELL_KNOWN[port].service
+        async with Listener(mannered(credential, port, manner).serve) as listener:
+            asked = target(listener.port, service.protocol, service.tls, ca_file=roots)
+            return [await prober(asked, at_once) for _ in range(count)]
+
+    return sessions
+
+
+@pytest.mark.parametrize(
+    ("manner", "port", "outcome", "found"),
+    [
+        (Manner.PROMPT, 25, Outcome.OK, ()),
+        (Manner.PROMPT, 587, Outcome.OK, ()),
+        (Manner.PROMPT, 143, Outcome.OK, ()),
+        (Manner.PROMPT, 110, Outcome.OK, ()),
+        (Manner.PROMPT, 4190, Outcome.OK, ()),
+        (Manner.OVERWRITTEN, 25, Outcome.OK, (TlsFinding.STARTTLS_MANGLED, TlsFinding.GREETING_MASKED)),
+        (Manner.REFUSING, 25, Outcome.STARTTLS_REJECTED, (TlsFinding.STARTTLS_REFUSED,)),
+        (Manner.REFUSING, 143, Outcome.STARTTLS_REJECTED, (TlsFinding.STARTTLS_REFUSED,)),
+        (Manner.REFUSING, 110, Outcome.STARTTLS_REJECTED, (TlsFinding.STARTTLS_REFUSED,)),
+        (Manner.REFUSING, 4190, Outcome.STARTTLS_REJECTED, (TlsFinding.STARTTLS_REFUSED,)),
+        (Manner.BREAKING, 25, Outcome.TLS_HANDSHAKE_FAILED, (TlsFinding.STARTTLS_FAILED,)),
+        (Manner.BREAKING, 143, Outcome.TLS_HANDSHAKE_FAILED, (TlsFinding.STARTTLS_FAILED,)),
+        (Manner.BREAKING, 110, Outcome.TLS_HANDSHAKE_FAILED, (TlsFinding.STARTTLS_FAILED,)),
+        (Manner.BREAKING, 4190, Outcome.TLS_HANDSHAKE_FAILED, (TlsFinding.STARTTLS_FAILED,)),
+        (Manner.INJECTED, 25, Outcome.STARTTLS_PLAINTEXT_INJECTED, (TlsFinding.STARTTLS_PLAINTEXT_INJECTED,)),
+        (Manner.INJECTED, 143, Outcome.STARTTLS_PLAINTEXT_INJECTED, (TlsFinding.STARTTLS_PLAINTEXT_INJECTED,)),
+        (Manner.REPEATING, 25, Outcome.OK, (TlsFinding.STARTTLS_OFFERED_AGAIN,)),
+        (Manner.REPEATING, 143, Outcome.OK, (TlsFinding.STARTTLS_OFFERED_AGAIN,)),
+        (Manner.REPEATING, 110, Outcome.OK, (TlsFinding.STARTTLS_OFFERED_AGAIN,)),
+        (Manner.REPEATING, 4190, Outcome.OK, (TlsFinding.STARTTLS_OFFERED_AGAIN,)),
+        (Manner.PREAUTHENTICATED, 143, Outcome.OK, (TlsFinding.PREAUTHENTICATED,)),
+        (Manner.PREAUTHENTICATED, 993, Outcome.OK, ()),
+        (Manner.CARELESS, 25, Outcome.OK, ()),
+        (Manner.CARELESS, 587, Outcome.OK, (TlsFinding.CLEARTEXT_AUTH,)),
+        (Manner.CARELESS, 143, Outcome.OK, (TlsFinding.CLEARTEXT_AUTH,)),
+        (Manner.CARELESS, 110, Outcome.OK, (TlsFinding.CLEARTEXT_AUTH,)),
+        (Manner.CARELESS, 4190, Outcome.OK, (TlsFinding.CLEARTEXT_AUTH,)),
+    ],
+    ids=lambda value: value.name.lower() if isinstance(value, Manner) else None,
+)
+async def test_a_probe_finds_what_is_wrong_with_a_server(
+    probe: Probe, manner: Manner, port: int, outcome: Outcome, found: tuple[TlsFinding, ...]
+) -> None:
+    (result,) = await probe(manner, port, 1)
+    assert (result.outcome, result.port_open) == (outcome, True), result.detail
+    assert tls_findings(result, StarttlsMemory().after(result)) == found
+
+
+@pytest.mark.parametrize("port", [25, 143, 110, 4190])
+async def test_a_forgetful_server_has_lost_its_starttls_for_the_second_client(probe: Probe, port: int) -> None:
+    offered, missed, still_missed = await probe(Manner.FORGETFUL, port, 3)
+    assert (offered.outcome, offered.findings.starttls_advertised) == (Outcome.OK, True), offered.detail
+    memory = StarttlsMemory().after(offered)
+    assert tls_findings(offered, memory) == ()
+    for result in (missed, still_missed):
+        memory = memory.after(result)
+        assert tls_findings(result, memory) == (TlsFinding.STARTTLS_LOST,)
+
+
+async def test_imaplib_is_taken_for_somebody_who_has_logged_in_and_cannot_upgrade(credential: Credential) -> None:
+    def session(port: int) -> str:
+        with imaplib.IMAP4(HOST, port, timeout=PATIENCE) as client:
+            with pytest.raises(imaplib.IMAP4.abort, match="TLS not supported"):
+                client.starttls()
+            return client.state
+
+    async with Listener(mannered(credential, 143, Manner.PREAUTHENTICATED).serve) as listener:
+        assert await asyncio.to_thread(session, listener.port) == "AUTH"
+
+
+async def test_smtplib_may_show_its_password_to_a_careless_server_and_is_refused_all_the_same(
+    credential: Credential,
+) -> None:
+    def session(port: int) -> int:
+        with smtplib.SMTP(HOST, port, timeout=PATIENCE) as client:
+            with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+                client.login("user", "password")
+            return refused.value.smtp_code
+
+    async with Listener(mannered(credential, 587, Manner.CARELESS).serve) as listener:
+        assert await asyncio.to_thread(session, listener.port) == 535
+
+
+async def test_smtplib_finds_no_starttls_behind_a_device_that_overwrites_it(credential: Credential) -> None:
+    def session(port: int) -> tuple[bytes, bool, int]:
+        with smtplib.SMTP(timeout=PATIENCE) as client:
+            _, greeting = client.connect(HOST, port)
+            client.ehlo()
+            return greeting, client.has_extn("xxxxxxxa"), client.docmd("STARTTLS")[0]
+
+    async with Listener(mannered(credential, 25, Manner.OVERWRITTEN).serve) as listener:
+        greeting, overwritten, code = await asyncio.to_thread(session, listener.port)
+    assert greeting == b"*" * len("mail.example.org ESMTP mailprobe demo")
+    assert overwritten
+    assert code == 502

@@ -18,6 +18,17 @@ class Count:
     matched: int
 
 
+def moments(log: ServerLog, name: str, mode: str) -> list[float]:
+    """When the lines were written (Unix seconds) that the shipped filter `name` in `mode` counts, in their order.
+
+    The log is dated in UTC and within the last year, since its lines name no year.
+    """
+    program = require("fail2ban-regex", "fail2ban")
+    require_file(f"/etc/fail2ban/filter.d/{name}.conf", "fail2ban")
+    report = run(program, "--usedns=no", "--timezone=UTC", "--out=<time>", str(log.path), f"{name}[mode={mode}]")
+    return [float(moment) for moment in report.split()]
+
+
 def count(log: ServerLog, name: str, mode: str) -> Count:
     """Run the shipped filter `name` in `mode` over `log`, as a jail would."""
     program = require("fail2ban-regex", "fail2ban")

@@ -4,7 +4,7 @@ Names are found in a hosts file of its own, and one private authority is all it 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +25,17 @@ EHLO_NAME = "monitor.example.org"
 
 
 class Monitor:
-    """Probes the `hosts` once each time it is asked; `folder` holds its hosts file."""
+    """Probes the `hosts` once each time it is asked; `folder` holds its hosts file, `wall` dates its results."""
 
-    def __init__(self, folder: Path, ca_file: Path, hosts: Iterable[MailHost]) -> None:
+    def __init__(
+        self, folder: Path, ca_file: Path, hosts: Iterable[MailHost], wall: Callable[[], float] = time.time
+    ) -> None:
         self._ca_file = str(ca_file)
         hosts_file = folder / "hosts"
         hosts_file.write_text("".join(f"{host.address} {host.name}\n" for host in hosts))
         resolver = SystemResolver(time.monotonic, hosts_file=hosts_file)
         judge = CertificateJudge(TrustStores([self._ca_file]))
-        self._prober = Prober(resolver, Means(TlsClient(), judge, machine_name=None))
+        self._prober = Prober(resolver, Means(TlsClient(), judge, machine_name=None), wall)
 
     def target(
         self,

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -81,6 +81,20 @@ def screened(address: str, port: int, certificates: Sequence[Path], *, wait: str
         "postscreen_access_list": "",
     }
     return PostfixService(address, port, _starttls(certificates), screened=True, screen_options=options)
+
+
+def by_name(folder: Path, service: PostfixService, certificates: Mapping[str, Sequence[Path]]) -> PostfixService:
+    """The same service, which shows clients that ask for one of these names other certificates; `folder` takes a map.
+
+    Postfix keeps the files' contents in its map, so the map has to be built anew when they change.
+    """
+    require_root()
+    (folder / "main.cf").write_text("compatibility_level = 3.6\n")
+    table = folder / "names"
+    table.write_text("".join(f"{name} {_list(files)}\n" for name, files in certificates.items()))
+    kind = run(require("postconf", "postfix"), "-c", str(folder), "-h", "default_database_type").strip()
+    run(require("postmap", "postfix"), "-c", str(folder), "-F", f"{kind}:{table}")
+    return replace(service, options={**service.options, "tls_server_sni_maps": f"{kind}:{table}"})
 
 
 def submission(
