@@ -15,14 +15,16 @@ from exporter.config.load import load
 from tests.deploy.rules import ROOT
 from tests.deploy.test_prometheus import read
 
-FOLDER = ROOT / "deploy" / "compose"
-PROVISIONING = ROOT / "deploy" / "grafana" / "provisioning"
-SERVICES: dict[str, Any] = read(FOLDER / "compose.yml")["services"]
-DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+FOLDER = ROOT / "deploy"
+PROVISIONING = FOLDER / "grafana" / "provisioning"
+COMPOSE = read(FOLDER / "compose.yml")
+SERVICES: dict[str, Any] = COMPOSE["services"]
+PROMETHEUS = read(FOLDER / "prometheus" / "prometheus.yml")
+CONTAINERFILE = (FOLDER / "Containerfile").read_text(encoding="utf-8")
 # Instructions, with their continued lines joined and without comments.
 INSTRUCTIONS = [
     line.split(maxsplit=1)
-    for line in re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)).splitlines()
+    for line in re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", CONTAINERFILE, flags=re.MULTILINE)).splitlines()
     if line
 ]
 
@@ -49,6 +51,7 @@ def test_every_mounted_path_exists_and_is_mounted_for_reading(service: str) -> N
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_is_confined_and_seen_from_this_machine_only(service: str) -> None:
+    assert SERVICES[service]["read_only"] is True
     assert SERVICES[service]["cap_drop"] == ["ALL"]
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
@@ -62,11 +65,11 @@ def test_every_foreign_image_has_a_fixed_version(service: str) -> None:
 def test_the_exporter_is_built_from_this_checkout() -> None:
     build = SERVICES["mailprobe"]["build"]
     assert (FOLDER / build["context"]).resolve() == ROOT
-    assert (ROOT / build["dockerfile"]).samefile(FOLDER / "Dockerfile")
+    assert (ROOT / build["dockerfile"]).samefile(FOLDER / "Containerfile")
 
 
 def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
-    ignored = (FOLDER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    ignored = (FOLDER / "Containerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     sources = [source for rest in arguments("COPY") if not rest.startswith("--from") for source in rest.split()[:-1]]
     assert sources
     for source in sources:
@@ -96,18 +99,48 @@ def test_the_starter_configuration_has_no_fault() -> None:
     assert hosts == {"mail.example.org", "mail.example.net"}
 
 
-def test_prometheus_finds_its_configuration_and_rules() -> None:
-    inside = mounts("prometheus")
-    assert (
-        f"--config.file={next(path for path in inside if path.endswith('.yml'))}" in SERVICES["prometheus"]["command"]
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_named_volume_exists_and_is_used(service: str) -> None:
+    for volume in SERVICES[service]["volumes"]:
+        if not volume.startswith("."):
+            assert volume.split(":")[0] in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("service", [name for name, service in SERVICES.items() if "build" not in service])
+def test_every_foreign_service_is_asked_for_its_health_on_its_own_port(service: str) -> None:
+    (port,) = SERVICES[service]["ports"]
+    inside = port.rsplit(":", 1)[1]
+    *_, url = SERVICES[service]["healthcheck"]["test"]
+    assert url.startswith(f"http://127.0.0.1:{inside}/")
+
+
+def test_no_value_looks_like_a_secret() -> None:
+    for service in SERVICES.values():
+        for name in service.get("environment", {}):
+            assert not re.search("PASSWORD|SECRET|TOKEN|KEY", name)
+    assert "secrets" not in COMPOSE
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_each_finds_its_configuration(service: str) -> None:
+    (file,) = (
+        Path(word.removeprefix("--config.file="))
+        for word in SERVICES[service]["command"]
+        if word.startswith("--config.file=")
     )
-    rules = Path("/etc/prometheus") / read(FOLDER / "prometheus.yml")["rule_files"][0]
-    assert (FOLDER / inside[str(rules.parent)]).resolve() == ROOT / "deploy" / "prometheus" / "rules"
+    assert (FOLDER / mounts(service)[str(file.parent)] / file.name).is_file()
 
 
-def test_prometheus_reaches_the_exporter_by_the_name_of_its_service() -> None:
-    (job,) = read(FOLDER / "prometheus.yml")["scrape_configs"]
+def test_prometheus_finds_the_rules() -> None:
+    found = (FOLDER / mounts("prometheus")["/etc/prometheus"]).glob(PROMETHEUS["rule_files"][0])
+    assert {path.parent for path in found} == {ROOT / "deploy" / "prometheus" / "rules"}
+
+
+def test_prometheus_reaches_the_exporter_and_the_alertmanager_by_the_names_of_their_services() -> None:
+    (job,) = PROMETHEUS["scrape_configs"]
+    (alerting,) = PROMETHEUS["alerting"]["alertmanagers"]
     assert [config["targets"] for config in job["static_configs"]] == [["mailprobe:10125"]]
+    assert [config["targets"] for config in alerting["static_configs"]] == [["alertmanager:9093"]]
 
 
 def test_grafana_finds_prometheus_and_is_told_its_pace() -> None:
@@ -115,7 +148,7 @@ def test_grafana_finds_prometheus_and_is_told_its_pace() -> None:
     assert source["type"] == "prometheus"
     assert source["url"] == "http://prometheus:9090"
     assert source["isDefault"] is True
-    assert source["jsonData"]["timeInterval"] == read(FOLDER / "prometheus.yml")["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == PROMETHEUS["global"]["scrape_interval"]
 
 
 def test_grafana_finds_the_dashboards() -> None:
