@@ -53,6 +53,15 @@ def _valid(state: TargetState) -> Iterator[Sample]:
                 yield Sample(holds, (("check", check), *labels))
 
 
+def _waived(state: TargetState) -> Iterator[Sample]:
+    """One sample for each check that does not count where a valid certificate is declared."""
+    if state.target.expectation.valid_certificate:
+        counting = state.target.expectation.certificate_checks
+        for check, counts in (("chain", counting.chain), ("name", counting.name), ("dates", counting.dates)):
+            if not counts:
+                yield Sample(1, (("check", check),))
+
+
 def _errors(state: TargetState) -> Iterator[Sample]:
     """One sample for each fault."""
     for labels, seen in _shown(state):
@@ -133,6 +142,15 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 or 0 for each of three checks of the certificate last received by a scheduled probe: chain (leads to a "
         "trusted root), name (issued to the expected name), dates (not expired, not too early).",
         samples=_valid,
+    ),
+    Metric(
+        "mailprobe_certificate_waived_info",
+        Kind.INFO,
+        Scope.TARGET,
+        labels=("check",),
+        help="The checks that do not count, where the configuration declares that the certificate must be valid and "
+        "leaves some of them out, one series for each.",
+        samples=_waived,
     ),
     Metric(
         "mailprobe_certificate_error_info",

@@ -40,6 +40,14 @@ EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
         samples=read.of_exporter(lambda state: state.reload_timestamp),
     ),
     Metric(
+        "mailprobe_web_config_last_reload_successful",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        help="1 if the file of --web.config.file and what it names were read without a fault the last time, else 0, and "
+        "then what was read before holds; absent without such a file.",
+        samples=read.of_exporter(lambda state: state.web_file_successful),
+    ),
+    Metric(
         "mailprobe_targets",
         Kind.GAUGE,
         Scope.EXPORTER,
@@ -95,6 +103,7 @@ class OwnMetrics:
     def __init__(self, registry: CollectorRegistry, version: str) -> None:
         self._told = ExporterState(version)
         self._ask: Callable[[ExporterState], ExporterState] = lambda state: state
+        self._ask_access: Callable[[], bool | None] = lambda: None
         registry.register(self)
 
     def reload(self, successful: bool, timestamp: float) -> None:
@@ -129,9 +138,13 @@ class OwnMetrics:
 
         self._ask = ask
 
+    def observe_access(self, successful: Callable[[], bool]) -> None:
+        """Say how to ask whether the file of TLS and users was read without a fault; without one, do not."""
+        self._ask_access = successful
+
     def collect(self) -> Iterator[prometheus_client.Metric]:
         """The catalogue's rows about the exporter, for the registry; a row without a sample is left out."""
-        state = self._ask(self._told)
+        state = replace(self._ask(self._told), web_file_successful=self._ask_access())
         for metric in EXPORTER_METRICS:
             family = prometheus_client.Metric(metric.family, metric.help, metric.kind, metric.unit)
             for sample in metric.samples(state):

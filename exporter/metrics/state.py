@@ -252,6 +252,7 @@ class ExporterState:
     lag                   seconds by which probes start later than they are due
     loop_lag              seconds by which the event loop runs late
     first_round           share of the targets that were probed since the start
+    web_file_successful   the last attempt to read the file of TLS and users; `None` also where there is none
     """
 
     version: str
@@ -262,6 +263,7 @@ class ExporterState:
     lag: float | None = None
     loop_lag: float | None = None
     first_round: float | None = None
+    web_file_successful: bool | None = None
 
 
 def routed(result: ProbeResult) -> bool | None:

@@ -6,13 +6,14 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-RULES = ROOT / "deploy" / "prometheus" / "rules" / "mailprobe.yml"
+FOLDER = ROOT / "deploy" / "prometheus" / "rules"
+RULES = FOLDER / "mailprobe.yml"
 UNIT_TESTS = sorted((Path(__file__).parent / "rules").glob("*.yml"))
 
 
-def rules() -> list[dict[str, Any]]:
-    """Every rule, recording or alerting."""
-    document = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+def rules(path: Path = RULES) -> list[dict[str, Any]]:
+    """Every rule of a file, recording or alerting."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
@@ -26,9 +27,14 @@ def recorded() -> set[str]:
     return {rule["record"] for rule in rules() if "record" in rule}
 
 
+def everywhere() -> list[dict[str, Any]]:
+    """The rules of all files of the folder, which Prometheus reads together."""
+    return [rule for path in sorted(FOLDER.glob("*.yml")) for rule in rules(path)]
+
+
 def expressions() -> list[str]:
     """The expressions of all rules."""
-    return [rule["expr"] for rule in rules()]
+    return [rule["expr"] for rule in everywhere()]
 
 
 def unit_tests() -> list[dict[str, Any]]:

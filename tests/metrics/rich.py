@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from exporter.judgement.variant import variant_target
 from exporter.results import Capability, CertificateFault, CertificateVerdict, Outcome, ProbeResult
-from exporter.targets import AddressRule, IpFamily, PortState, Protocol, Target, TlsMode, Variant
+from exporter.targets import AddressRule, CertificateChecks, IpFamily, PortState, Protocol, Target, TlsMode, Variant
 from tests.judgement.sessions import EXPIRED, LEAF, ONLY_IPV4, STARTED, ended, expectation, healthy, target
 from tests.metrics.world import World
 
@@ -14,7 +14,9 @@ SUBMISSION = replace(
     target(labels=(("site", "milan"), ("team", "mail"))), certificate_group=GROUP, variants=(Variant.RSA,)
 )
 IMAPS = replace(
-    target(port=993, protocol=Protocol.IMAP, tls=TlsMode.IMPLICIT, labels=(("site", "milan"),)), certificate_group=GROUP
+    target(port=993, protocol=Protocol.IMAP, tls=TlsMode.IMPLICIT, labels=(("site", "milan"),)),
+    expectation=replace(expectation(), certificate_checks=CertificateChecks(dates=False)),
+    certificate_group=GROUP,
 )
 POP3 = target(port=110, protocol=Protocol.POP3, expects=expectation(PortState.CLOSED), labels=(("site", "milan"),))
 RELAY = replace(
@@ -52,6 +54,7 @@ def rich_world() -> World:
     world.deliver(ended(RELAY_V6, Outcome.NO_ROUTE), ended(SIEVE, Outcome.CONNECT_REFUSED))
     world.store.missed(RELAY)
     world.own.reload(True, STARTED)
+    world.own.observe_access(lambda: True)
     world.own.observe(
         targets=lambda: 6,
         in_flight=lambda: 2,

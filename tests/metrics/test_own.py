@@ -56,6 +56,15 @@ def test_the_daemon_is_asked_at_every_scrape() -> None:
     assert registry.get_sample_value("mailprobe_probes_in_flight") == 5
 
 
+def test_the_file_of_users_is_told_only_where_there_is_one() -> None:
+    metrics, registry = own()
+    name = "mailprobe_web_config_last_reload_successful"
+    assert registry.get_sample_value(name) is None
+    readings = iter((True, False))
+    metrics.observe_access(lambda: next(readings))
+    assert [registry.get_sample_value(name) for _ in range(2)] == [1, 0]
+
+
 def test_a_round_of_nothing_is_complete() -> None:
     metrics, registry = own()
     metrics.observe(

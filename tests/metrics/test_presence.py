@@ -16,7 +16,16 @@ from exporter.results import (
     ProbeResult,
     TlsFacts,
 )
-from exporter.targets import AuthRule, IpFamily, PortState, Protocol, StarttlsRule, TlsMode
+from exporter.targets import (
+    AuthRule,
+    CertificateChecks,
+    Expectation,
+    IpFamily,
+    PortState,
+    Protocol,
+    StarttlsRule,
+    TlsMode,
+)
 from tests.judgement.sessions import (
     BOTH_FAMILIES,
     EXPIRED,
@@ -277,6 +286,31 @@ def test_the_three_checks_of_a_certificate_are_exposed_one_by_one() -> None:
     reasons = [labels["reason"] for labels, _ in world.samples("mailprobe_certificate_error_info")]
     assert reasons == ["expired", "name_mismatch"]
     assert world.value("mailprobe_certificate_chain_not_after_timestamp_seconds") is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "waived"),
+    [
+        pytest.param(expectation(), [], id="all-checks-count"),
+        pytest.param(
+            replace(expectation(), certificate_checks=CertificateChecks(chain=False, dates=False)),
+            ["chain", "dates"],
+            id="two-do-not",
+        ),
+        pytest.param(
+            replace(expectation(valid_certificate=False), certificate_checks=CertificateChecks(dates=False)),
+            [],
+            id="nothing-declared",
+        ),
+    ],
+)
+def test_the_checks_that_a_declaration_leaves_out_are_told(declared: Expectation, waived: list[str]) -> None:
+    bound = target(expects=declared)
+    # Even after a failure: a rule about a certificate that is still shown must know it.
+    samples = delivered(healthy(bound), ended(bound, Outcome.CONNECT_REFUSED)).samples(
+        "mailprobe_certificate_waived_info"
+    )
+    assert [labels["check"] for labels, _ in samples] == waived
 
 
 def test_facts_of_a_bad_certificate_are_exposed_all_the_same() -> None:
