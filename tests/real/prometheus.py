@@ -45,11 +45,13 @@ class Series:
 class RealPrometheus:
     """Runs while the context is open: `with RealPrometheus(folder, config) as prometheus`.
 
-    `folder` is for its configuration, data and log; `config` is the text of the configuration.
+    `folder` is for its configuration, data and log; `config` is the text of the configuration, `flags` are further ones
+    of its command line. One that is started in the folder of another remembers what that one has seen.
     """
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, *flags: str) -> None:
         self._program = require("prometheus", "prometheus")
+        self._flags = flags
         self._folder = folder
         self._config = config
         self._log = folder / "prometheus.log"
@@ -64,6 +66,7 @@ class RealPrometheus:
             f"--storage.tsdb.path={self._folder / 'data'}",
             # The system chooses a free port, and the log tells which.
             "--web.listen-address=127.0.0.1:0",
+            *self._flags,
         )
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
