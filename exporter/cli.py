@@ -23,12 +23,16 @@ from exporter.config.fault import ConfigError
 from exporter.config.load import load, parse
 from exporter.config.model import Config
 from exporter.config.schema import json_schema
+from exporter.config.shard import INDEX_FLAG, INDEX_VARIABLE, TOTAL_FLAG, TOTAL_VARIABLE, Shard, chosen_shard, part
 from exporter.config.show import show
 from exporter.daemon import Daemon, prepare
 from exporter.demo.hosts import Demo, DemoUnavailable, demo_servers
 from exporter.demo.resolver import DemoResolver
 from exporter.probe.certificate.trust import TrustStoreError
+from exporter.web.access import Access
 from exporter.web.address import ListenError, parse_address
+from exporter.web.prefix import PrefixError, parse_external_url, parse_prefix
+from exporter.web.server import Service
 
 VERSION = version("mailprobe-exporter")
 DEFAULT_CONFIG = "/etc/mailprobe/config.yml"
@@ -89,7 +93,25 @@ def command_line() -> argparse.ArgumentParser:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_config_file(parser)
     _add_daemon_flags(parser, DEFAULT_ADDRESS)
+    _add_shard_flags(parser)
     parser.set_defaults(run=_run)
+
+
+def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
+    # As text: what is wrong with them is told in the same words as of the variables.
+    parser.add_argument(
+        INDEX_FLAG,
+        dest="shard_index",
+        metavar="N",
+        help=f"which part of the hosts to watch, counted from 0 (default: ${INDEX_VARIABLE}, else all hosts)",
+    )
+    parser.add_argument(
+        TOTAL_FLAG, dest="shard_total", metavar="N", help=f"into how many parts (default: ${TOTAL_VARIABLE})"
+    )
+
+
+def _shard(options: argparse.Namespace) -> Shard:
+    return chosen_shard(options.shard_index, options.shard_total, os.environ)
 
 
 def _add_config_file(parser: argparse.ArgumentParser) -> None:
@@ -99,13 +121,43 @@ def _add_config_file(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_daemon_flags(parser: argparse.ArgumentParser, address: str) -> None:
-    parser.add_argument(
+    listening = parser.add_mutually_exclusive_group()
+    listening.add_argument(
         "--web.listen-address",
         dest="listen_addresses",
         action="append",
         type=_listen_address,
         metavar="ADDRESS",
         help=f"where to serve HTTP, as host:port or :port; may be given more than once (default: {address})",
+    )
+    listening.add_argument(
+        "--web.systemd-socket", dest="systemd_socket", action="store_true", help="serve the sockets that systemd opened"
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        help="TLS, users and headers, in the format of Prometheus' exporter-toolkit",
+    )
+    parser.add_argument(
+        "--web.auth-exempt-health",
+        dest="open_health",
+        action="store_true",
+        help="ask for no password at /-/healthy and /-/ready",
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_prefix",
+        type=_external_url,
+        metavar="URL",
+        help="how people reach the pages behind a reverse proxy; its path is the route prefix",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        type=_route_prefix,
+        metavar="PATH",
+        help="the path under which everything is served (default: that of the external URL)",
     )
     parser.add_argument(
         "--log.level", dest="log_level", choices=log.LEVELS, default="info", help="default: %(default)s"
@@ -125,20 +177,43 @@ def _listen_address(text: str) -> str:
     return text
 
 
+def _external_url(text: str) -> str:
+    try:
+        return parse_external_url(text)
+    except PrefixError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _route_prefix(text: str) -> str:
+    try:
+        return parse_prefix(text)
+    except PrefixError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _service(options: argparse.Namespace) -> Service:
+    """How the pages are served. Raises ConfigError for a web file that cannot be used."""
+    return Service(
+        options.listen_addresses or [options.default_address],
+        systemd=options.systemd_socket,
+        access=Access(Path(options.web_config_file)) if options.web_config_file else None,
+        open_health=options.open_health,
+        prefix=(options.external_prefix or "") if options.route_prefix is None else options.route_prefix,
+    )
+
+
 def _run(options: argparse.Namespace) -> int:
+    shard = _shard(options)
+
     def read() -> Config:
-        return load(Path(options.config_file))
+        return part(load(Path(options.config_file)), shard)
 
     # A reload that is asked for while the daemon starts must not end it; the daemon's own handler follows.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     ready = prepare(read)
     log.configure(options.log_level, options.log_format)
-    asyncio.run(Daemon(read, ready, version=VERSION).run(_addresses(options), lambda urls: None))
+    asyncio.run(Daemon(read, ready, version=VERSION, shard=shard).run(_service(options), lambda urls: None))
     return EXIT_OK
-
-
-def _addresses(options: argparse.Namespace) -> Sequence[str]:
-    return options.listen_addresses or [options.default_address]
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +263,7 @@ async def _demonstrate(options: argparse.Namespace) -> None:
             return parse(demo.config_text, "the demo's configuration")
 
         daemon = Daemon(read, prepare(read), version=VERSION, resolver=DemoResolver(demo.addresses))
-        await daemon.run(_addresses(options), lambda urls: _introduce(demo, urls), in_terminal=True)
+        await daemon.run(_service(options), lambda urls: _introduce(demo, urls), in_terminal=True)
 
 
 def _introduce(demo: Demo, urls: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from exporter import journal
 from exporter.config.fault import ConfigError
 from exporter.config.model import Config
+from exporter.config.shard import WHOLE, Shard, log_part
 from exporter.config.show import effective_text
 from exporter.judgement.expectation import judge
 from exporter.judgement.vantage import Vantage
@@ -40,7 +41,8 @@ from exporter.schedule.limits import Limits
 from exporter.schedule.scheduler import Scheduler
 from exporter.targets import AddressRule, IpFamily, Target, TargetKey, Variant
 from exporter.web.application import application
-from exporter.web.server import listen
+from exporter.web.events import Changes
+from exporter.web.server import Service, serve
 
 _logger = logging.getLogger(__name__)
 
@@ -100,9 +102,12 @@ class Daemon:
         *,
         version: str,
         resolver: Resolver | None = None,
+        shard: Shard = WHOLE,
     ) -> None:
         """`read` gives the configuration anew on a reload, `ready` is the first; `resolver`: where names are told."""
         self.version = version
+        self.changes = Changes()
+        self._shard = shard
         self._read = read
         self._config = ready.config
         self._reloading = asyncio.Lock()
@@ -137,9 +142,9 @@ class Daemon:
         self._apply(ready)
 
     async def run(
-        self, addresses: Sequence[str], announce: Callable[[Sequence[str]], None], *, in_terminal: bool = False
+        self, service: Service, announce: Callable[[Sequence[str]], None], *, in_terminal: bool = False
     ) -> None:
-        """Listen on `addresses` and probe until SIGTERM or SIGINT; `announce` is told the URLs. Raises ListenError.
+        """Serve as `service` says and probe until SIGTERM or SIGINT; `announce` is told the URLs. Raises ListenError.
 
         `in_terminal`: a SIGHUP says that the terminal is gone, which ends the daemon instead of reloading it.
         """
@@ -147,7 +152,10 @@ class Daemon:
         stop, hang_up = asyncio.Event(), asyncio.Event()
         on_hang_up = stop if in_terminal else hang_up
         with stamping(), _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: on_hang_up}):
-            async with listen(application(self), addresses) as urls:
+            async with serve(application(self), service) as urls:
+                if service.access is not None:
+                    access = service.access
+                    self._own.observe_access(lambda: access.successful)
                 _logger.info("listening", extra={"facts": {"address": " ".join(urls)}})
                 announce(urls)
                 async with asyncio.TaskGroup() as group:
@@ -210,6 +218,7 @@ class Daemon:
         for without in self._without_route.values():
             without &= configured
         self._own.reload(True, time.time())
+        log_part(config, self._shard)
 
     def _watch_targets(self) -> None:
         """Watch what the configuration names, as far as its addresses are known now."""
@@ -223,6 +232,7 @@ class Daemon:
             watch=config.watch,
             references=config.references,
         )
+        self.changes.note_reload()
         variants = _variants(self._targets, config.variant_interval)
         self._scheduler.configure((*self._targets, *variants, *config.references), _limits(config))
 
@@ -252,6 +262,7 @@ class Daemon:
         host_before, vantages_before = self._store.host(target.host), self._store.vantages()
         judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
         self._store.record(result, judgement, interval)
+        self.changes.note(target.key)
         journal.dialog(result)
         if before is not None:
             self._note_route(result)

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.config.model import Config
 from exporter.daemon import Daemon, prepare
 from exporter.probe.seams import Resolver
+from exporter.web.server import Service
 from tests.web.browser import Browser, Reply
 
 COMMAND = str(Path(sys.executable).with_name("mailprobe"))
@@ -32,7 +33,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 PATIENCE = 25.0
 _LOOK_AGAIN = 0.02
 
-_URL = re.compile(r"http://[0-9.]+:[0-9]+")
+_URL = re.compile(r"https?://[0-9.]+:[0-9]+")
 
 FREE_PORT = "127.0.0.1:0"
 
@@ -227,7 +228,7 @@ async def inside(read: Callable[[], Config], resolver: Resolver | None = None) -
     """A daemon on the test's own loop, with its pages on a free port; cut off at the end of the block."""
     daemon = Daemon(read, prepare(read), version="0", resolver=resolver)
     urls: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(daemon.run([FREE_PORT], urls.set_result))
+    task = asyncio.create_task(daemon.run(Service([FREE_PORT]), urls.set_result))
     try:
         # Should it end before it listens, its exception is what the test wants to see.
         first: set[asyncio.Future[Any]] = {task, urls}

@@ -21,6 +21,7 @@ ROOMS = (
 OWNERS = {
     "OpenSSL": {"probe.tls", "probe.certificate", "demo", "web"},
     "aiohttp": {"web"},
+    "bcrypt": {"web"},
     "cryptography": {"probe.tls", "probe.certificate", "demo", "web"},
     "dns": {"probe.resolve"},
     "idna": {"config.hostname", "probe.certificate.names"},

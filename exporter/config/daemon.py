@@ -2,6 +2,7 @@
 
 from exporter.config import kind
 from exporter.config.address import literal_of
+from exporter.config.allow import ALLOWED
 from exporter.config.model import Config
 from exporter.config.reference import REFERENCE_HOSTS, REFERENCE_SECONDS
 from exporter.config.row import FILE, Group, Key
@@ -17,6 +18,8 @@ _VARIANT_INTERVAL = kind.span(10, 7 * 86_400)
 _VARIANT_GAP = kind.span(0, 86_400)
 # Records of addresses live a day at most, mostly, so that after it nobody is sent to an address that left.
 _ADDRESS_GRACE = kind.span(0, 86_400)
+# Nobody scrapes less than once an hour and still calls the answer a state.
+_PROBE_MAX_AGE = kind.span(0, 3600)
 
 NAMESERVERS = Key(
     "nameservers",
@@ -91,6 +94,20 @@ ADDRESS_GRACE = Key(
     "How long an address is still probed after it left DNS.",
     default=_CONFIG.address_grace,
 )
+PROBE_ALLOW = Key(
+    "probe_allow",
+    ALLOWED,
+    FILE,
+    "What /probe may ask besides the hosts that are configured: names, suffixes (.example.org) and networks.",
+    default=_CONFIG.probe_allow,
+)
+PROBE_MAX_AGE = Key(
+    "probe_max_age",
+    _PROBE_MAX_AGE,
+    FILE,
+    "How old a result may be with which /probe answers instead of a session; a request may ask for less.",
+    default=_CONFIG.probe_max_age,
+)
 STALE_CERTIFICATES = Key(
     "watch.stale_certificates",
     kind.TRUTH,
@@ -129,6 +146,6 @@ WATCH = Group(
 # fmt: off
 KEYS: tuple[Key[object] | Group, ...] = (
     NAMESERVERS, MAX_SESSIONS, SESSIONS_PER_ADDRESS, MIN_GAP, FIRST_ROUND, CERTIFICATE_RETENTION, METRICS,
-    REFERENCES, REFERENCE_INTERVAL, VARIANT_INTERVAL, VARIANT_GAP, ADDRESS_GRACE, WATCH,
+    REFERENCES, REFERENCE_INTERVAL, VARIANT_INTERVAL, VARIANT_GAP, ADDRESS_GRACE, WATCH, PROBE_ALLOW, PROBE_MAX_AGE,
 )
 # fmt: on

@@ -31,6 +31,9 @@ PATTERN = kind.text("the path or the pattern of a file", lambda pattern: None, {
 # Both always: a host that is well over IPv4 and dead over IPv6 is slow for half of its peers.
 FAMILIES = (IpFamily.IPV4, IpFamily.IPV6)
 
+# What needs no escape in a URL.
+MODULE_NAME = "^[a-zA-Z0-9_.-]{1,64}$"
+
 _TIMEOUTS = Timeouts()
 _ENTRY = {"anyOf": [HOST.schema, {"$ref": "#/$defs/host"}]}
 _PORT_ENTRY = {"anyOf": [PORT_NUMBER.schema, {"$ref": "#/$defs/port"}]}
@@ -78,13 +81,29 @@ PORTS = Part(
     {"type": "array", "items": _PORT_ENTRY, "minItems": 1},
 )
 
+MODULES = Part(
+    "modules",
+    FILE,
+    "What a request of /probe may choose from by name: settings of a port, for whatever target it is asked about.",
+    {
+        "type": "object",
+        "propertyNames": {"pattern": MODULE_NAME},
+        "additionalProperties": {"$ref": "#/$defs/module"},
+    },
+)
+
 HOST_NAME = Key("host", HOST, frozenset({Level.HOST}), "The name or IP address to probe; also the value of the label.")
-PORT = Key("port", PORT_NUMBER, frozenset({Level.PORT}), "The port's number.")
+PORT = Key(
+    "port",
+    PORT_NUMBER,
+    frozenset({Level.PORT, Level.MODULE}),
+    "The port's number; of a module, the one for targets that name none.",
+)
 LABEL_SET = Key("labels", LABELS, HOST_LEVELS, "Labels for all series of a host, merged by name.", "none")
 IP_FAMILIES = Key(
     "ip_families",
     kind.list_of(kind.choice(IpFamily), may_be_empty=False),
-    HOST_LEVELS,
+    HOST_LEVELS | {Level.MODULE},
     "The address families to probe. A family without addresses is left out by itself.",
     default=FAMILIES,
 )
@@ -144,7 +163,7 @@ SOURCE_ADDRESS = Group(
 SERVER = Key(
     "server_name",
     SERVER_NAME,
-    frozenset({Level.HOST, Level.PORT}),
+    frozenset({Level.HOST, Level.PORT, Level.MODULE}),
     "The TLS server name to ask for, which the certificate must carry.",
     "the host",
 )
@@ -229,7 +248,7 @@ TLS = Key(
 
 # fmt: off
 TABLE: tuple[Entry, ...] = (
-    DEFAULTS, HOSTS_FILES, HOSTS,
+    DEFAULTS, HOSTS_FILES, HOSTS, MODULES,
     *daemon.KEYS,
     HOST_NAME, PORT, PORTS, DEFAULT_PORTS, LABEL_SET, IP_FAMILIES, REQUIRE_FAMILIES, ADDRESSES,
     PROTOCOL, TLS, EXPECT, STARTTLS, VALID_CERTIFICATE, CERTIFICATE_GROUP, VARIANTS, AUTH_BEFORE_TLS, MIN_TLS,

@@ -10,6 +10,7 @@ from exporter.config.certificate import plain_checks
 from exporter.config.cursor import Cursor
 from exporter.config.fault import Place, unknown_key
 from exporter.config.key import at_level, levels_of
+from exporter.config.label import Label
 from exporter.config.model import EffectiveSetting
 from exporter.config.reference import Reference
 from exporter.config.row import Group, Key, Level, Part
@@ -132,6 +133,8 @@ class Choice:
 def plain(value: object) -> object:
     """A value as a file has it: durations with units, enumerations by their word, checks as a truth or a mapping."""
     if isinstance(value, tuple):
+        if value and all(isinstance(item, Label) for item in value):
+            return {label.name: label.value for label in value}
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items()}

@@ -14,6 +14,7 @@ from exporter.config.fault import ConfigError, Fault, visible
 from exporter.config.inventory import Inventory
 from exporter.config.layer import Choice, Layer, read_layer
 from exporter.config.model import Config, Watch
+from exporter.config.module import defaults_as_written, read_modules
 from exporter.config.reference import REFERENCE_SECONDS
 from exporter.config.row import Level
 
@@ -84,12 +85,15 @@ def _config(
     whole = _daemon(choice)
     interval = choice.required(daemon.REFERENCE_INTERVAL, REFERENCE_SECONDS)
     inventory.refer(choice.optional(daemon.REFERENCES) or {}, interval)
+    modules = read_modules(top.parts.get(key.MODULES.name), defaults, source.name, source.faults)
     if source.faults:
         raise ConfigError(source.faults)
     return replace(
         whole,
         targets=inventory.targets,
         references=inventory.references,
+        modules=modules,
+        defaults=defaults_as_written(defaults),
         settings=choice.settings,
         ports=inventory.ports,
         files=tuple(files),
@@ -112,6 +116,8 @@ def _daemon(choice: Choice) -> Config:
         variant_interval=choice.required(daemon.VARIANT_INTERVAL, built_in.variant_interval).value,
         variant_gap=choice.required(daemon.VARIANT_GAP, built_in.variant_gap).value,
         address_grace=choice.required(daemon.ADDRESS_GRACE, built_in.address_grace).value,
+        probe_allow=choice.required(daemon.PROBE_ALLOW, built_in.probe_allow).value,
+        probe_max_age=choice.required(daemon.PROBE_MAX_AGE, built_in.probe_max_age).value,
         watch=Watch(
             stale_certificates=choice.required(daemon.STALE_CERTIFICATES, watch.stale_certificates).value,
             tls_findings=choice.required(daemon.TLS_FINDINGS, watch.tls_findings).value,

@@ -43,6 +43,36 @@ class Watch:
     inferred_vantage: bool = True
 
 
+# What a mapping of the file says, by full key name, in the order of the file.
+Written = tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What a request of `/probe` chooses by name: targets of no host, of which it takes those of its port.
+
+    name         empty: what holds for requests that name none
+    place        where it is written
+    port         for targets that name none; `None`: they must
+    ports        by well-known port, one target for each address family
+    other_ports  for every other port; empty where nobody said what is spoken there
+    written      as it stands in the file
+    settings     the same, with their places
+    """
+
+    name: str
+    place: str
+    port: int | None
+    ports: tuple[tuple[int, tuple[Target, ...]], ...]
+    other_ports: tuple[Target, ...] = ()
+    written: Written = ()
+    settings: tuple[EffectiveSetting, ...] = ()
+
+    def targets(self, port: int) -> tuple[Target, ...]:
+        """Those for one port; empty where nobody said what is spoken there."""
+        return dict(self.ports).get(port, self.other_ports)
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that was configured.
@@ -61,6 +91,11 @@ class Config:
     variant_interval       seconds between two handshakes of one variant at one target
     variant_gap            seconds between two such handshakes at one address
     address_grace          seconds for which an address that DNS no longer names is still probed
+    probe_allow            what `/probe` may ask besides the targets, as written
+    probe_max_age          seconds for which `/probe` answers with a result that it has; two Prometheus servers whose
+                           scrapes are ten seconds apart share one session
+    modules                what `/probe` can be told to expect; the first has no name
+    defaults               the section as written, which modules and references take from
     settings               the daemon-wide settings with their origins
     ports                  the settings of every port, those of references included, with their origins
     files                  the files that were read, the main one first; empty for a command line
@@ -79,6 +114,20 @@ class Config:
     variant_interval: float = 86_400.0
     variant_gap: float = 600.0
     address_grace: float = 600.0
+    probe_allow: tuple[str, ...] = ()
+    probe_max_age: float = 10.0
+    modules: tuple[Module, ...] = ()
+    defaults: Written = ()
     settings: tuple[EffectiveSetting, ...] = ()
     ports: tuple[EffectivePort, ...] = ()
     files: tuple[str, ...] = ()
+
+    @property
+    def ca_files(self) -> frozenset[str | None]:
+        """Every file with trusted roots that a probe may need; `None` stands for the system's."""
+        # What holds without a module is for hosts that are not configured: a machine that has no roots of its own, and
+        # needs none for its hosts, must not need them for nobody.
+        used = [module for module in self.modules if module.name or self.probe_allow]
+        of_ports = (target for module in used for _, targets in module.ports for target in targets)
+        of_others = (target for module in used for target in module.other_ports)
+        return frozenset(target.ca_file for target in (*self.targets, *self.references, *of_ports, *of_others))

@@ -52,12 +52,16 @@ class Host:
 class PortBuilder:
     """Puts together what holds for one port of one host."""
 
-    def __init__(self, host: Host, port: PortEntry, layers: Sequence[Layer], faults: list[Fault]) -> None:
+    def __init__(
+        self, host: Host, port: PortEntry, layers: Sequence[Layer], faults: list[Fault], title: str = PORT_TITLE
+    ) -> None:
+        """`title` is that of the first of the layers."""
         self.choice = Choice(layers)
         self._host = host
         self._port = port
         self._layers = layers
         self._faults = faults
+        self._title = title
 
     def service(self) -> Service | None:
         """What is spoken on the port; `None`, with a fault, if nobody said so."""
@@ -207,8 +211,13 @@ class PortBuilder:
         if found is None or found.place is None:
             return
         reason = self.choice.find(because)
-        overruled = reason is not None and reason.layer == PORT_TITLE
-        if found.layer == PORT_TITLE or (found.layer == port_defaults_title(self._port.number) and not overruled):
+        overruled = reason is not None and reason.layer == self._title
+        if found.layer == self._title:
+            # A module is written for many ports, unless it says itself what makes the rule meaningless.
+            is_for_this = overruled or self._title == PORT_TITLE
+        else:
+            is_for_this = found.layer == port_defaults_title(self._port.number) and not overruled
+        if is_for_this:
             self._faults.append(found.place.fault(message))
 
 

@@ -19,6 +19,7 @@ class Level(StrEnum):
     PORT_DEFAULTS = "defaults.ports.<number>"
     HOST = "a host"
     PORT = "a port"
+    MODULE = "a module"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Part:
 
 FILE = frozenset({Level.FILE})
 HOST_LEVELS = frozenset({Level.DEFAULTS, Level.HOST})
-PORT_LEVELS = frozenset({Level.PORT_DEFAULTS, Level.PORT})
+PORT_LEVELS = frozenset({Level.PORT_DEFAULTS, Level.PORT, Level.MODULE})
 ALL_LEVELS = HOST_LEVELS | PORT_LEVELS
 
 Entry = Key[object] | Group | Part

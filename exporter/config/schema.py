@@ -12,6 +12,7 @@ _LEVELS = {
     "port_defaults": Level.PORT_DEFAULTS,
     "host": Level.HOST,
     "port": Level.PORT,
+    "module": Level.MODULE,
 }
 
 

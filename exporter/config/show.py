@@ -6,17 +6,19 @@ from itertools import groupby
 
 import yaml
 
-from exporter.config.certificate import NO_GROUP, group_of, uniform
-from exporter.config.hostname import literal_family
+from exporter.config.certificate import NO_GROUP, uniform
+from exporter.config.key import DEFAULT_PORTS
 from exporter.config.layer import plain
-from exporter.config.model import Config, EffectiveSetting
-from exporter.targets import Expectation, IpFamily, Target, TlsMode
+from exporter.config.model import Config, EffectiveSetting, Written
+from exporter.config.module import nested
+from exporter.targets import IpFamily, Target, TlsMode
 
 
 def show(config: Config) -> str:
     """Each setting, its value and its origin: first the daemon's, then those of each port of hosts and references."""
     references = {(target.host, target.service.port) for target in config.references}
     blocks = [("mailprobe", ", ".join(config.files), config.settings)]
+    blocks += [(f"module {module.name}", module.place, module.settings) for module in config.modules if module.name]
     for port in config.ports:
         kind = "reference " if (port.host, port.port) in references else ""
         blocks.append((f"{kind}{port.host} port {port.port}", port.place, port.settings))
@@ -31,7 +33,7 @@ def _block(title: str, place: str, settings: tuple[EffectiveSetting, ...]) -> st
 
 def effective_text(config: Config) -> str:
     """The configuration as one YAML file in which no host inherits anything; it yields the same targets when it is
-    loaded. Only references take from the defaults, which have what they need and no more.
+    loaded. The defaults are as they were written, and there for references and modules only.
 
     The format has no secrets; a key that ever holds one is to be left out here.
     """
@@ -47,7 +49,10 @@ def effective_text(config: Config) -> str:
         "variant_gap": config.variant_gap,
         "address_grace": config.address_grace,
         "watch": asdict(config.watch),
+        "probe_allow": config.probe_allow,
+        "probe_max_age": config.probe_max_age,
         **_references(config.references),
+        **_modules(config),
         "hosts": _hosts(config.targets),
     }
     text: str = yaml.safe_dump(plain(daemon), sort_keys=False, allow_unicode=True)
@@ -55,7 +60,7 @@ def effective_text(config: Config) -> str:
 
 
 def _references(targets: tuple[Target, ...]) -> dict[str, object]:
-    """The references, and what they have from the defaults."""
+    """The references; what they inherit is in the defaults."""
     if not targets:
         return {}
     hosts: dict[int, list[str]] = {}
@@ -63,20 +68,27 @@ def _references(targets: tuple[Target, ...]) -> dict[str, object]:
         of_port = hosts.setdefault(target.service.port, [])
         if target.host not in of_port:
             of_port.append(target.host)
-    # An IP literal has its own family only, and says nothing about the others.
-    named = [target for target in targets if literal_family(target.host) is None]
-    defaults = {
-        "ip_families": named[0].ip_families if named else None,
-        "timeouts": asdict(targets[0].timeouts),
-        "ehlo_name": targets[0].ehlo_name,
-        "ca_file": targets[0].ca_file,
-        "source_address": _sources(targets),
-    }
     return {
         "references": {port: tuple(names) for port, names in hosts.items()},
         "reference_interval": targets[0].interval,
-        "defaults": _given(defaults),
     }
+
+
+def _modules(config: Config) -> dict[str, object]:
+    """The modules that have a name, and the defaults, from which also those take that have none."""
+    named = {module.name: nested(module.written) for module in config.modules if module.name}
+    shown: dict[str, object] = {"modules": named} if named else {}
+    if config.defaults:
+        shown["defaults"] = _defaults(config.defaults)
+    return shown
+
+
+def _defaults(said: Written) -> dict[str, object]:
+    defaults = dict(nested(said))
+    ports = defaults.get(DEFAULT_PORTS.name)
+    if isinstance(ports, tuple):
+        defaults[DEFAULT_PORTS.name] = {int(number): nested(of_port) for number, of_port in ports}
+    return defaults
 
 
 def _hosts(targets: tuple[Target, ...]) -> tuple[dict[str, object], ...]:
@@ -115,7 +127,7 @@ def _port(families: list[Target]) -> dict[str, object]:
         "auth_before_tls": expectation.auth_before_tls,
         "min_tls": expectation.min_tls,
         "greeting_codes": expectation.greeting_codes or None,
-        "capabilities": _capabilities(expectation) or None,
+        "capabilities": {"must": expectation.capabilities_must, "must_not": expectation.capabilities_must_not},
         "interval": target.interval,
         "timeouts": asdict(target.timeouts),
         "ehlo_name": target.ehlo_name,
@@ -127,10 +139,10 @@ def _port(families: list[Target]) -> dict[str, object]:
 
 
 def _certificate_group(target: Target) -> str | None:
-    """As it is written; `None` for the built-in one, which needs no word (a host may be called as the one for none)."""
+    """As it is written; `None` where it is the built-in one of a host that is called like the word for none."""
     if target.certificate_group is None:
         return NO_GROUP
-    return None if target.certificate_group == group_of(target.host) else target.certificate_group
+    return None if target.certificate_group == NO_GROUP else target.certificate_group
 
 
 def _sources(targets: Iterable[Target]) -> dict[str, str] | None:
@@ -141,9 +153,3 @@ def _sources(targets: Iterable[Target]) -> dict[str, str] | None:
 def _given(entry: Mapping[str, object]) -> dict[str, object]:
     """Without what is left to the built-in."""
     return {name: value for name, value in entry.items() if value is not None}
-
-
-def _capabilities(expectation: Expectation) -> dict[str, object]:
-    """The lists that are not empty."""
-    lists = {"must": expectation.capabilities_must, "must_not": expectation.capabilities_must_not}
-    return {name: entries for name, entries in lists.items() if entries}

@@ -1,1 +1,1 @@
-"""The HTTP side: metrics, the status page, health, reload. It reads what others computed and never starts a probe."""
+"""The HTTP side: metrics, pages, health, reload, `/probe`. But for that one it reads what others computed."""

@@ -1,6 +1,6 @@
-"""Paths and what they answer: `/metrics`, the status page, the configuration, health, readiness, reload.
+"""Paths and what they answer: `/metrics`, `/probe`, the pages, the configuration, health, readiness, reload.
 
-Unknown paths are 404 and wrong methods 405, in plain text. Nothing here probes; only a reload changes anything.
+Unknown paths are 404 and wrong methods 405, in plain text. Only `/probe` probes, and only a reload changes anything.
 """
 
 import asyncio
@@ -9,34 +9,35 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from exporter.metrics.negotiation import accepts_gzip
-from exporter.web import page
+from exporter.web.api import add_api
 from exporter.web.headers import harden
-from exporter.web.standing import Standing
+from exporter.web.pages import add_pages
+from exporter.web.probe import add_probe
+from exporter.web.probing import Probes
 from exporter.web.view import DaemonView
 
 # Bytes. gzip takes about 3 ms for a megabyte of samples, so up to here less than one, which no probe notices.
 # Some two thousand series; a thread is not worth its own cost below that.
 _COMPRESSED_IN_THE_LOOP = 256 * 1024
 
-# The stylesheet's address changes with its text, so a copy may be kept for as long as a browser likes.
-_KEPT = "public, max-age=31536000, immutable"
 
-
-def application(daemon: DaemonView) -> web.Application:
-    """All paths, answered out of `daemon`. `listen` serves it."""
+def application(daemon: DaemonView, probes: Probes | None = None) -> web.Application:
+    """All paths, answered out of `daemon`; `/probe` by `probes`, and not at all without. `listen` serves it."""
     endpoints = _Endpoints(daemon)
     app = web.Application()
     app.on_response_prepare.append(_harden)
+    add_pages(app, daemon)
     # `add_get` answers HEAD as well.
-    app.router.add_get("/", endpoints.status)
     app.router.add_get("/metrics", endpoints.metrics)
     app.router.add_get("/config", endpoints.config)
-    app.router.add_get("/static/style.css", endpoints.stylesheet)
     app.router.add_get("/-/healthy", endpoints.healthy)
     app.router.add_get("/-/ready", endpoints.ready)
     # Prometheus takes both methods for the same.
     app.router.add_post("/-/reload", endpoints.reload)
     app.router.add_put("/-/reload", endpoints.reload)
+    add_api(app.router, daemon)
+    if probes is not None:
+        add_probe(app, probes)
     return app
 
 
@@ -50,26 +51,6 @@ class _Endpoints:
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
         self._reloading = asyncio.Lock()
-        self._rendering = asyncio.Lock()
-
-    async def status(self, request: web.Request) -> web.Response:
-        """The status page; `?state=failing` shows only the targets that stand so."""
-        only = request.query.get("state")
-        if only is not None and only not in list(Standing):
-            known = ", ".join(Standing)
-            raise web.HTTPBadRequest(text=f"400: unknown state, known are {known}\n")
-        snapshot = page.Snapshot(
-            version=self._daemon.version,
-            now=self._daemon.now(),
-            states=tuple(self._daemon.states()),
-            progress=self._daemon.ready(),
-            only=Standing(only) if only is not None else None,
-        )
-        # Thousands of rows take longer than the loop may stand still; one page at a time, so that many readers of the
-        # page cannot take every thread and the processor with it.
-        async with self._rendering:
-            html = await asyncio.to_thread(page.render, snapshot)
-        return web.Response(text=html, content_type="text/html")
 
     async def metrics(self, request: web.Request) -> web.Response:
         """All samples, in the format and the encoding that the client wants."""
@@ -85,10 +66,6 @@ class _Endpoints:
     async def config(self, _request: web.Request) -> web.Response:
         """The configuration in force."""
         return web.Response(text=self._daemon.config_text())
-
-    async def stylesheet(self, _request: web.Request) -> web.Response:
-        """The one file that the page needs."""
-        return web.Response(text=page.STYLESHEET, content_type="text/css", headers={hdrs.CACHE_CONTROL: _KEPT})
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """The process works; what it finds at the mail servers does not matter here."""

@@ -23,6 +23,7 @@ class Limits:
 
     idle          until the head of a request is complete, counted from the connection or from the answer before it;
                   longer than a minute, the usual scrape interval, so that a scraper keeps its connection
+    handshake     until TLS is agreed on; as long as a probe waits for a mail server's
     send          until the client has taken an answer; three times Prometheus' default scrape timeout (10 s)
     stop          for the answers in flight when the daemon ends; it has five seconds for everything
     connections   at once; exporters of the Prometheus family answer 40 requests at once, and here idle ones count too
@@ -31,6 +32,7 @@ class Limits:
     """
 
     idle: float = 75.0
+    handshake: float = 10.0
     send: float = 30.0
     stop: float = 1.0
     connections: int = 64
@@ -41,9 +43,10 @@ class Limits:
 class Connection(web.RequestHandler):
     """Serves the requests of one client, one after the other."""
 
-    __slots__ = ("_send_limit",)
+    __slots__ = ("_send_limit", "_taken")
 
-    def __init__(self, server: web.Server, limits: Limits) -> None:
+    def __init__(self, server: web.Server, limits: Limits, taken: asyncio.Event | None = None) -> None:
+        """`taken` is set while the kernel has everything that was sent, where the transport does not tell (TLS)."""
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -55,6 +58,7 @@ class Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # means 'no log', as in AppRunner; only the annotation forbids it
         )
         self._send_limit = limits.send
+        self._taken = taken
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
@@ -70,7 +74,10 @@ class Connection(web.RequestHandler):
         transport = self.transport
         try:
             async with asyncio.timeout(self._send_limit):
-                return await super().finish_response(request, resp, start_time)
+                answer = await super().finish_response(request, resp, start_time)
+                while self._taken is not None and not self._taken.is_set():
+                    await self._taken.wait()
+                return answer
         except TimeoutError:
             _log.debug("%s does not read its answer, cut off", request.remote)
         if transport is not None:

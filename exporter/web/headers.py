@@ -2,11 +2,13 @@
 
 from collections.abc import MutableMapping
 
-# The page needs its own stylesheet and nothing else: no script, no form, no image, nothing from elsewhere, no frame
-# around it. A greeting that got past the escaping would find nothing to work with.
+# The pages need their own stylesheet, script and icon, ask for themselves and their stream, and have one form, which
+# leads back to them: nothing from elsewhere, nothing inline, no frame around it. A greeting that got past the escaping
+# would find nothing to work with.
 _FIXED = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",

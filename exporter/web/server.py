@@ -1,57 +1,123 @@
 """Listening: owns the sockets and the connections from the first to the last.
 
-What is answered is `application`'s. TLS and passwords for the metrics are left to a reverse proxy.
+What is answered is `application`'s; who is let in is `access`'.
 """
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from exporter.web.access import Access
 from exporter.web.address import ListenAddress, open_sockets, parse_address
 from exporter.web.connection import Connection, Limits, Refusal
+from exporter.web.guard import HEALTH_PATHS, guard, send_headers
+from exporter.web.handshake import Handshakes
+from exporter.web.inherited import inherited_sockets
+from exporter.web.prefix import mounted
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the pages are served.
+
+    addresses    where to listen: `:10125`, `127.0.0.1:10125`, `[::1]:10125`, …
+    systemd      serve the sockets that systemd handed over, and none of the addresses
+    access       the web file; None: everybody is let in, without TLS
+    open_health  health and readiness need no password
+    prefix       the path under which everything is, as in `/mailprobe`; empty: none
+    """
+
+    addresses: Sequence[str] = ()
+    systemd: bool = False
+    access: Access | None = None
+    open_health: bool = False
+    prefix: str = ""
+
+
+@asynccontextmanager
+async def serve(app: web.Application, service: Service, limits: Limits | None = None) -> AsyncIterator[tuple[str, ...]]:
+    """Serve `app` in the way of `service` for as long as the context is open.
+
+    Yields the addresses as they were bound, with the real ports, as `http://…` or `https://…` texts. Raises
+    `ListenError` before anything is served when one of them cannot be had. On leaving, answers in flight get
+    `limits.stop` seconds.
+    """
+    limits = limits or Limits()
+    whole = _guarded(app, service)
+    wanted = [parse_address(text) for text in service.addresses]
+    async with AsyncExitStack() as owned:
+        sockets = inherited_sockets(os.environ, os.getpid()) if service.systemd else await open_sockets(wanted)
+        for sock in sockets:
+            owned.callback(sock.close)
+        # Signals are the daemon's, and so is the log of requests: there is none.
+        runner = web.AppRunner(whole, handle_signals=False, shutdown_timeout=limits.stop)
+        await runner.setup()
+        server = runner.server
+        assert server is not None  # `setup` makes it
+        owned.push_async_callback(_stop, runner, server)
+        handshakes = Handshakes(limits.handshake)
+        owned.push_async_callback(handshakes.close)
+        reception = _Reception(server, handshakes, service.access, limits)
+        for sock in sockets:
+            owned.callback((await asyncio.get_running_loop().create_server(reception.welcome, sock=sock)).close)
+        scheme = "https" if service.access is not None and service.access.rules.tls is not None else "http"
+        yield tuple(_url(scheme, sock) + service.prefix for sock in sockets)
 
 
 @asynccontextmanager
 async def listen(
     app: web.Application, addresses: Sequence[str], limits: Limits | None = None
 ) -> AsyncIterator[tuple[str, ...]]:
-    """Serve `app` at `addresses` (`:10125`, `127.0.0.1:10125`, `[::1]:10125`, …) for as long as the context is open.
+    """Serve `app` at `addresses` to everybody, without TLS; otherwise as `serve`."""
+    async with serve(app, Service(addresses), limits) as urls:
+        yield urls
 
-    Yields the addresses as they were bound, with the real ports, as `http://…` texts. Raises `ListenError` before
-    anything is served when one of them cannot be had. On leaving, answers in flight get `limits.stop` seconds.
-    """
-    limits = limits or Limits()
-    wanted = [parse_address(text) for text in addresses]
-    async with AsyncExitStack() as owned:
-        sockets = await open_sockets(wanted)
-        for sock in sockets:
-            owned.callback(sock.close)
-        # Signals are the daemon's, and so is the log of requests: there is none.
-        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=limits.stop)
-        await runner.setup()
-        server = runner.server
-        assert server is not None  # `setup` makes it
-        owned.push_async_callback(_stop, runner, server)
-        loop = asyncio.get_running_loop()
 
-        full = False
+class _Reception:
+    """Decides what a new connection becomes."""
 
-        def connection() -> asyncio.Protocol:
-            nonlocal full
-            was_full, full = full, len(server.connections) >= limits.connections
-            if full and not was_full:
+    def __init__(self, server: web.Server, handshakes: Handshakes, access: Access | None, limits: Limits) -> None:
+        self._server = server
+        self._handshakes = handshakes
+        self._access = access
+        self._limits = limits
+        self._full = False
+
+    def welcome(self) -> asyncio.Protocol:
+        """The protocol of the next connection."""
+        was_full = self._full
+        self._full = len(self._server.connections) + len(self._handshakes) >= self._limits.connections
+        if self._full:
+            if not was_full:
                 # Once, and not for each: strangers must not be able to fill the log.
-                _log.warning("%d HTTP connections at once: further ones are refused", limits.connections)
-            return Refusal() if full else Connection(server, limits)
+                _log.warning("%d HTTP connections at once: further ones are refused", self._limits.connections)
+            return Refusal()
+        tls = None if self._access is None else self._access.rules.tls
+        return self._connection() if tls is None else self._handshakes.protocol(tls, self._connection)
 
-        for sock in sockets:
-            owned.callback((await loop.create_server(connection, sock=sock)).close)
-        yield tuple(_url(*sock.getsockname()[:2]) for sock in sockets)
+    def _connection(self, taken: asyncio.Event | None = None) -> Connection:
+        return Connection(self._server, self._limits, taken)
+
+
+def _guarded(app: web.Application, service: Service) -> web.Application:
+    access = service.access
+    if access is None:
+        return mounted(app, service.prefix)
+    # Of two applications the inner one has the last word on an answer, and nothing can be added once it is mounted.
+    send_headers(app, access)
+    whole = mounted(app, service.prefix)
+    if whole is not app:
+        send_headers(whole, access)
+    guard(whole, access, {service.prefix + path for path in HEALTH_PATHS} if service.open_health else ())
+    return whole
 
 
 async def _stop(runner: web.AppRunner, server: web.Server) -> None:
@@ -63,5 +129,7 @@ async def _stop(runner: web.AppRunner, server: web.Server) -> None:
             transport.abort()
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://{ListenAddress(host, port)}"
+def _url(scheme: str, sock: socket.socket) -> str:
+    where = sock.getsockname()
+    # A socket of systemd may be a file.
+    return f"unix:{where}" if isinstance(where, str) else f"{scheme}://{ListenAddress(*where[:2])}"

@@ -1,10 +1,12 @@
 """What the pages need from the running daemon, and nothing more of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from exporter.judgement.vantage import Vantage
 from exporter.metrics.exposition import Rendered
-from exporter.metrics.state import TargetState
+from exporter.metrics.state import HostState, TargetState
+from exporter.web.events import Changes
 
 
 class DaemonView(Protocol):
@@ -14,6 +16,10 @@ class DaemonView(Protocol):
     def version(self) -> str:
         """Of this program."""
 
+    @property
+    def changes(self) -> Changes:
+        """What was probed, each target when its result is in the store, and every time the targets are others."""
+
     def now(self) -> float:
         """Unix seconds, on the clock that stamped the results."""
 
@@ -22,6 +28,12 @@ class DaemonView(Protocol):
 
     def states(self) -> Iterable[TargetState]:
         """Every configured target with its latest state, in the order of the configuration."""
+
+    def hosts(self) -> Sequence[HostState]:
+        """Every configured host with its latest state, in the order of the configuration."""
+
+    def vantages(self) -> Sequence[Vantage]:
+        """The ports of which it is known whether this network lets anybody out to them."""
 
     def ready(self) -> tuple[int, int]:
         """How many targets of the first round were probed, of how many. Once all were, that does not change again."""

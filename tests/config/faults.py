@@ -331,9 +331,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "key-at-wrong-level": (
         (
             ":1: interval: cannot stand in the main file, only in defaults or defaults.ports.<number> or a host or "
-            "a port"
+            "a port or a module"
         ),
-        ":4: hosts[0].ports[0].ip_families: cannot stand in a port, only in defaults or a host",
+        ":4: hosts[0].ports[0].ip_families: cannot stand in a port, only in defaults or a host or a module",
     ),
     "key-not-scalar": (":2: holds a list where a key should be",),
     "key-tagged": (':2: holds a value with the tag "!key" where a key should be',),
@@ -534,17 +534,19 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "unknown-key": (":3: hosts[0].intervall: is not a known key: did you mean interval?",),
     "unknown-key-far-off": (
         (
-            ":1: wibble: is not a known key: known here are defaults, hosts_files, hosts, nameservers, "
+            ":1: wibble: is not a known key: known here are defaults, hosts_files, hosts, modules, nameservers, "
             "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics, "
-            "references, reference_interval, variant_interval, variant_gap, address_grace, watch"
+            "references, reference_interval, variant_interval, variant_gap, address_grace, watch, probe_allow, "
+            "probe_max_age"
         ),
     ),
     "unknown-key-in-group": (":2: defaults.timeouts.conect: is not a known key: did you mean connect?",),
     "unknown-key-odd": (
         (
-            ':2: "a b\\nc": is not a known key: known here are defaults, hosts_files, hosts, nameservers, '
+            ':2: "a b\\nc": is not a known key: known here are defaults, hosts_files, hosts, modules, nameservers, '
             "max_sessions, sessions_per_address, min_gap, first_round, certificate_retention, metrics, "
-            "references, reference_interval, variant_interval, variant_gap, address_grace, watch"
+            "references, reference_interval, variant_interval, variant_gap, address_grace, watch, probe_allow, "
+            "probe_max_age"
         ),
     ),
     "unknown-port": (
@@ -568,4 +570,89 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ":1: watch.suspected_bans: must be true or false: write false without quotes",
     ),
     "watch-not-mapping": (":1: watch: must be a mapping, not false",),
+    "modules": (
+        (
+            ':2: modules."no spaces": is not the name of a module: "no spaces" is not made of letters, digits, '
+            "dots, hyphens and underscores, at most 64"
+        ),
+        (
+            ':3: modules."": is not the name of a module: "" is not made of letters, digits, dots, hyphens and '
+            "underscores, at most 64"
+        ),
+        ":4: modules.unknown.hostname: is not a known key: did you mean ehlo_name?",
+        ":5: modules.elsewhere.host: cannot stand in a module, only in a host",
+        ":5: modules.elsewhere.labels: cannot stand in a module, only in defaults or a host",
+        ":6: modules.odd: port 10025 is not well known: it needs protocol and tls",
+        ":7: modules.half: port 10025 is not well known: it needs tls",
+        ":8: modules.number.port: must be a port number from 1 to 65535, not 0",
+        ":10: modules.twice: is given twice, first in line 9",
+        ":13: modules.implicit.starttls: has no meaning with tls: implicit, where nothing is upgraded",
+        ":14: modules.retrieval.greeting_codes: has no meaning with protocol: imap, whose greetings have no code",
+        ":15: modules.clear.valid_certificate: cannot be met with tls: none, where no certificate is ever seen",
+        ":15: modules.clear.min_tls: has no meaning with tls: none, where no version is ever negotiated",
+        ":15: modules.clear.certificate_group: has no meaning with tls: none, where no certificate is ever seen",
+        ":15: modules.clear.variants: have no meaning with tls: none, where no handshake is ever made",
+        (
+            ":16: modules.slow.timeouts.total: no probe could get past connecting: timeouts.total is 5s, module "
+            "slow (modules.yml:16); timeouts.connect 10s, module slow (modules.yml:16)"
+        ),
+        (
+            ":18: modules.contradiction.capabilities.must_not: no server could meet this: AUTH PLAIN must be "
+            "offered, module contradiction (modules.yml:18), and AUTH must not, module contradiction "
+            "(modules.yml:18)"
+        ),
+    ),
+    "modules-list": (":1: modules: must be a mapping, not a list",),
+    "modules-not-mapping": (":1: modules.submission: must be a mapping, not 587",),
+    "probe-allow": (
+        (
+            ':2: probe_allow[0]: must be a host name or an IP address, not "mail..example.org": letters, digits '
+            "and hyphens, at most 63 between two dots and 253 in all"
+        ),
+        (
+            ":3: probe_allow[1]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not "*.example.org": write ".example.org"'
+        ),
+        (
+            ':4: probe_allow[2]: must be a host name or an IP address, not "": letters, digits and hyphens, at '
+            "most 63 between two dots and 253 in all"
+        ),
+        (
+            ":5: probe_allow[3]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not ".192.0.2.1"'
+        ),
+        ":6: probe_allow[4]: 192.0.2.1/24 is an address in a network: write 192.0.2.0/24",
+        (
+            ":7: probe_allow[5]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not "192.0.2.0/33"'
+        ),
+        (
+            ":8: probe_allow[6]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not "192.0.2.0/255.255.255.0"'
+        ),
+        (
+            ":9: probe_allow[7]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not "192.0.2/24"'
+        ),
+        (
+            ":10: probe_allow[8]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24 without a zone, not "fe80::%eth0/64"'
+        ),
+        ":11: probe_allow[9]: must be the address of one host, not 224.0.0.1",
+        (
+            ':12: probe_allow[10]: must be a host name or an IP address, not "mail.example.org:25": name port 25 '
+            "under ports"
+        ),
+        (
+            ":13: probe_allow[11]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, not "https://mail.example.org"'
+        ),
+        (
+            ":14: probe_allow[12]: must be a name, a suffix such as .example.org, or a network such as "
+            '192.0.2.0/24, but YAML reads 12 as a number: write "12"'
+        ),
+        ':16: probe_allow[14]: is named twice: ".example.org"',
+    ),
+    "probe-allow-not-list": (':1: probe_allow: must be a list, not "mail.example.org"',),
+    "probe-max-age": (':1: probe_max_age: must be at most 1h, not "2h"',),
 }

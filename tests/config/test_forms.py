@@ -321,7 +321,7 @@ def test_each_conclusion_can_be_switched_off_by_itself(name: str) -> None:
 
 def test_what_is_left_out_is_built_in() -> None:
     found = config("hosts: []")
-    assert found == Config(targets=(), settings=found.settings, files=("conf.yml",))
+    assert found == Config(targets=(), settings=found.settings, modules=found.modules, files=("conf.yml",))
 
 
 def test_anchors_aliases_and_standard_tags_are_plain_yaml() -> None:

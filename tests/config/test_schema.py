@@ -103,6 +103,8 @@ def test_the_schema_accepts_the_example() -> None:
         "{hosts: [], defaults: {valid_certificate: {dates: false}, min_tls: TLSv1.2, greeting_codes: [554]}}",
         "{hosts: [], references: {25: [mx.example.net, 192.0.2.1]}, reference_interval: 1m}",
         "{hosts: [], watch: {tls_findings: false}}",
+        "{hosts: [], probe_allow: [a.example, .example, 192.0.2.1, '2001:db8::/32'], probe_max_age: 0s}",
+        "{hosts: [], modules: {a: {}, b-1: {port: 25, ip_families: [ipv6], server_name: a.example, interval: 1m}}}",
         "{hosts: [], references: {}, variant_interval: 1h, variant_gap: 0s, address_grace: 1h}",
         "{hosts: [], defaults: {addresses: all, require_families: [ipv6], certificate_group: none, variants: []}}",
         "hosts: [{host: a, ports: [{port: 25, variants: [no_sni, ecdsa], certificate_group: mx.example.org}]}]",
@@ -160,6 +162,11 @@ def test_the_schema_accepts_what_the_loader_accepts(text: str) -> None:
         "references-list",
         "watch",
         "watch-not-mapping",
+        "probe-allow",
+        "probe-allow-not-list",
+        "modules",
+        "modules-list",
+        "modules-not-mapping",
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses_for_its_form(name: str) -> None:

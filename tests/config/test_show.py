@@ -23,6 +23,8 @@ defaults:
   labels: {team: mail}
   ports:
     587: {auth_before_tls: allowed}
+modules:
+  strict: {port: 465, timeouts: {reply: 1s}, valid_certificate: {dates: false}}
 hosts:
   - host: mail.example.org
     ip_families: [ipv4]
@@ -46,6 +48,8 @@ mailprobe:                                                                # conf
   variant_interval: 1d                                                    # built in
   variant_gap: 600s                                                       # built in
   address_grace: 0s                                                       # main file (conf.yml:2)
+  probe_allow: []                                                         # built in
+  probe_max_age: 10s                                                      # built in
   watch.stale_certificates: true                                          # built in
   watch.tls_findings: true                                                # built in
   watch.suspected_bans: false                                             # main file (conf.yml:3)
@@ -53,19 +57,24 @@ mailprobe:                                                                # conf
   reference_interval: 300s                                                # built in
   references: {25: [mx.example.net], 993: [192.0.2.1, imap.example.net]}  # main file (conf.yml:4)
 
-mail.example.org port 587:                                    # conf.yml:17
+module strict:                                                # conf.yml:13
+  port: 465                                                   # conf.yml:13
+  timeouts.reply: 1s                                          # conf.yml:13
+  valid_certificate: {chain: true, name: true, dates: false}  # conf.yml:13
+
+mail.example.org port 587:                                    # conf.yml:19
   protocol: smtp                                              # built in
   tls: starttls                                               # built in
-  ip_families: [ipv4]                                         # host (conf.yml:14)
+  ip_families: [ipv4]                                         # host (conf.yml:16)
   require_families: []                                        # built in
   addresses: first                                            # built in
   expect: open                                                # built in
-  starttls: optional                                          # port entry (conf.yml:18)
-  valid_certificate: {chain: true, name: true, dates: false}  # port entry (conf.yml:19)
+  starttls: optional                                          # port entry (conf.yml:20)
+  valid_certificate: {chain: true, name: true, dates: false}  # port entry (conf.yml:21)
   auth_before_tls: allowed                                    # defaults.ports.587 (conf.yml:11)
   min_tls: (any version)                                      # built in
   greeting_codes: (220)                                       # built in
-  capabilities.must: [PIPELINING, AUTH PLAIN]                 # port entry (conf.yml:20)
+  capabilities.must: [PIPELINING, AUTH PLAIN]                 # port entry (conf.yml:22)
   capabilities.must_not: []                                   # built in
   certificate_group: mail.example.org                         # built in
   variants: [rsa, ecdsa]                                      # built in
@@ -79,7 +88,7 @@ mail.example.org port 587:                                    # conf.yml:17
   server_name: (the host)                                     # built in
   ca_file: (the system's roots)                               # built in
   source_address.ipv4: (the system's choice)                  # built in
-  labels.site: milan                                          # host (conf.yml:15)
+  labels.site: milan                                          # host (conf.yml:17)
   labels.team: mail                                           # defaults (conf.yml:9)
 
 reference mx.example.net port 25:                      # conf.yml:5
@@ -190,6 +199,17 @@ def test_a_command_line_is_shown_as_one() -> None:
             id="groups, variants and addresses",
         ),
         pytest.param(
+            "{hosts: [{host: a, ip_families: [ipv4], capabilities: {must: []}, certificate_group: a, ports: [465]}], "
+            "probe_allow: [.b.example, 10.0.0.0/8], probe_max_age: 1m, modules: {plain: {}, all: {port: 26, protocol: "
+            "imap, tls: implicit, min_tls: TLSv1.2, timeouts: {reply: 1s, total: 9s}, capabilities: {must: [IDLE]}, "
+            "source_address: {ipv6: '2001:db8::1'}}}, defaults: {labels: {team: mail}, capabilities: {must: [DSN]}, "
+            "certificate_group: ours, valid_certificate: {dates: false}, timeouts: {greeting: 3s}, ports: {587: "
+            "{interval: 1h, starttls: optional}}}}",
+            id="what may be asked for",
+        ),
+        pytest.param("{hosts: [], modules: {all: {expect: any}}}", id="modules and no defaults"),
+        pytest.param("{hosts: [], probe_allow: [a.example], defaults: {expect: any}}", id="no modules"),
+        pytest.param(
             "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms, variant_gap: 1m, "
             "variant_interval: 1h, address_grace: 0s, watch: {tls_findings: false, inferred_vantage: false}}",
             id="daemon",
@@ -202,6 +222,8 @@ def test_the_effective_text_yields_the_same_when_it_is_loaded(text: str) -> None
     assert again.targets == found.targets
     for name in (
         "references",
+        "probe_allow",
+        "probe_max_age",
         "variant_interval",
         "variant_gap",
         "address_grace",
@@ -214,6 +236,9 @@ def test_the_effective_text_yields_the_same_when_it_is_loaded(text: str) -> None
         "certificate_retention",
     ):
         assert getattr(again, name) == getattr(found, name)
+    assert [(module.name, module.port, module.ports, module.other_ports) for module in again.modules] == [
+        (module.name, module.port, module.ports, module.other_ports) for module in found.modules
+    ]
 
 
 def test_a_path_of_the_effective_text_does_not_depend_on_where_it_is_loaded(tmp_path: Path) -> None:

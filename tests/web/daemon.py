@@ -1,12 +1,14 @@
 """A daemon that stands still: what the pages are tested against. Its targets and results are real values."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from exporter.judgement.expectation import judge
+from exporter.judgement.vantage import Vantage
+from exporter.judgement.variant import VariantSeen, VariantStanding
 from exporter.metrics.exposition import Rendered
-from exporter.metrics.state import TargetState
+from exporter.metrics.state import HostState, TargetState
 from exporter.results import (
     CertificateFacts,
     CertificateFault,
@@ -28,7 +30,9 @@ from exporter.targets import (
     StarttlsRule,
     Target,
     TlsMode,
+    Variant,
 )
+from exporter.web.events import Changes
 
 DAY = 86400.0
 NOW = 1_795_300_000.0  # 2026-11-21 22:26:40 UTC
@@ -95,13 +99,32 @@ def faulty(*faults: CertificateFault) -> CertificateVerdict:
     return CertificateVerdict(chain_valid=False, name_valid=False, dates_valid=False, faults=faults)
 
 
+def other_handshake(
+    variant: Variant,
+    leaf: CertificateFacts,
+    verdict: CertificateVerdict = GOOD,
+    standing: VariantStanding = VariantStanding.DIFFERENT,
+) -> VariantSeen:
+    """What another handshake showed, an hour before NOW."""
+    return VariantSeen(variant, standing, NOW - 3600, (leaf,), verdict)
+
+
 class StandingDaemon:
     """Answers what it is told to, and remembers what it was asked."""
 
     version = "0.1.0"
 
-    def __init__(self, *states: TargetState, progress: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self,
+        *states: TargetState,
+        hosts: Sequence[HostState] = (),
+        vantages: Sequence[Vantage] = (),
+        progress: tuple[int, int] = (0, 0),
+    ) -> None:
         self.targets = states
+        self.changes = Changes()
+        self.host_states = hosts
+        self.ways_out = vantages
         self.progress = progress
         self.rendered = Rendered("text/plain; version=0.0.4; charset=utf-8", None, b"mailprobe_success 1\n")
         self.accepted: list[str] = []
@@ -125,6 +148,12 @@ class StandingDaemon:
 
     def states(self) -> Iterable[TargetState]:
         return self.targets
+
+    def hosts(self) -> Sequence[HostState]:
+        return self.host_states
+
+    def vantages(self) -> Sequence[Vantage]:
+        return self.ways_out
 
     def ready(self) -> tuple[int, int]:
         return self.progress

@@ -3,16 +3,21 @@
 import asyncio
 import gzip
 import logging
+import re
 
+import aiohttp
 import pytest
 
 from exporter.metrics.exposition import Rendered
 from exporter.metrics.state import TargetState
-from exporter.web.page import STYLESHEET
+from exporter.web.asset import ASSETS
 from tests.web.browser import browsing
 from tests.web.daemon import StandingDaemon, answered, seen, target
 
-PAGES = ["/", "/metrics", "/config", "/-/healthy", "/-/ready", "/static/style.css"]
+PAGES = [
+    *("/", "/certificates", "/host/mail.example.org", "/metrics", "/config", "/-/healthy", "/-/ready"),
+    *("/static/style.css", "/static/live.js", "/static/icon.svg"),
+]
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -22,13 +27,17 @@ PLAIN = "text/plain; charset=utf-8"
         ("/", "text/html; charset=utf-8"),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
         ("/config", PLAIN),
+        ("/certificates", "text/html; charset=utf-8"),
+        ("/host/mail.example.org", "text/html; charset=utf-8"),
         ("/static/style.css", "text/css; charset=utf-8"),
+        ("/static/live.js", "text/javascript; charset=utf-8"),
+        ("/static/icon.svg", "image/svg+xml; charset=utf-8"),
         ("/-/healthy", PLAIN),
         ("/-/ready", PLAIN),
     ],
 )
 async def test_a_page_is_served_and_head_shows_what_get_would(path: str, content_type: str) -> None:
-    async with browsing(StandingDaemon()) as browser:
+    async with browsing(StandingDaemon(TargetState(target()))) as browser:
         got, head = await browser.ask(path), await browser.ask(path, "HEAD")
     assert (got.status, head.status) == (200, 200)
     assert got.headers["Content-Type"] == head.headers["Content-Type"] == content_type
@@ -84,15 +93,19 @@ async def test_a_reload_must_be_meant(method: str) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, "/nothing", "/-/reload", "/?state=nonsense"])
 async def test_every_answer_is_hardened(path: str) -> None:
-    async with browsing(StandingDaemon()) as browser:
+    async with browsing(StandingDaemon(TargetState(target()))) as browser:
         headers = (await browser.ask(path)).headers
     policy = headers["Content-Security-Policy"]
     assert policy.split("; ") == [
         "default-src 'none'",
         "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
         "base-uri 'none'",
-        "form-action 'none'",
+        "form-action 'self'",
         "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
     ]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -106,14 +119,26 @@ async def test_nothing_of_the_moment_is_kept_by_a_browser(path: str) -> None:
         assert (await browser.ask(path)).headers["Cache-Control"] == "no-store"
 
 
-async def test_the_stylesheet_may_be_kept_since_its_address_names_its_text() -> None:
+@pytest.mark.parametrize("name", ASSETS)
+async def test_a_file_of_the_page_may_be_kept_since_its_address_names_its_text(name: str) -> None:
     async with browsing(StandingDaemon()) as browser:
         page = (await browser.ask("/")).text
-        href = page.split('<link rel="stylesheet" href="', 1)[1].split('"', 1)[0]
-        reply = await browser.ask(f"/{href}")
-    assert href.startswith("static/style.css?v=")
-    assert reply.text == STYLESHEET
+        [address] = re.findall(rf'(?:href|src)="(static/{re.escape(name)}\?v=[0-9a-f]{{12}})"', page)
+        reply = await browser.ask(f"/{address}")
+    assert reply.text == ASSETS[name].text
     assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+async def test_the_stream_of_changes_is_served_and_begins_where_the_page_was_made() -> None:
+    daemon = StandingDaemon(TargetState(target()))
+    async with browsing(daemon) as browser:
+        page = (await browser.ask("/")).text
+        [mark] = re.findall(r'data-mark="([^"]+)"', page)
+        daemon.changes.note(target().key)
+        async with aiohttp.ClientSession() as session, session.get(f"{browser.url}/events?since={mark}") as stream:
+            lines = [await stream.content.readline() for _ in range(6)]
+    assert stream.headers["Cache-Control"] == "no-store"
+    assert b'data: [["mail.example.org",587,"ipv4"]]\n' in lines
 
 
 async def test_the_configuration_is_shown_as_the_daemon_masks_it() -> None:

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from exporter.web.wording import clock, instant, latency, span, visible
+from exporter.results import Outcome, Phase
+from exporter.targets import Protocol, TlsMode
+from exporter.web.wording import OUTCOME, PHASE, PROTOCOL, TLS, clock, instant, latency, span, visible
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,12 @@ def test_any_text_can_be_seen_and_sent(text: str) -> None:
     assert isinstance(shown, str)
     assert shown.isprintable()
     shown.encode()
+
+
+def test_every_outcome_and_every_phase_has_words_for_people() -> None:
+    assert set(OUTCOME) == set(Outcome)
+    assert set(PHASE) == set(Phase)
+    assert set(PROTOCOL) == set(Protocol)
+    assert set(TLS) == set(TlsMode)
+    assert not [words for words in (*OUTCOME.values(), *PHASE.values()) if "_" in words or not words.strip()]
+    assert len(set(OUTCOME.values())) == len(Outcome)

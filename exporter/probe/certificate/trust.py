@@ -77,6 +77,11 @@ class TrustStore:
         if not self._roots:
             raise TrustStoreError(f"{source} holds no certificate")
 
+    def __reduce__(self) -> tuple[type["TrustStore"], tuple[bytes, str]]:
+        """For another process: the roots themselves, since their file may have changed meanwhile."""
+        pem = b"".join(crypto.dump_certificate(crypto.FILETYPE_PEM, root) for root in self._roots)
+        return TrustStore, (pem, "a set of roots from another process")
+
     @property
     def size(self) -> int:
         """How many roots there are."""
