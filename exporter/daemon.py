@@ -19,7 +19,7 @@ from exporter.config.model import Config
 from exporter.config.shard import WHOLE, Shard, log_part
 from exporter.config.show import effective_text
 from exporter.judgement.expectation import judge
-from exporter.judgement.vantage import Vantage
+from exporter.judgement.vantage import Vantage, worth_asking
 from exporter.judgement.variant import variant_target, worth_making
 from exporter.metrics.exposition import Exposition, Rendered
 from exporter.metrics.own import OwnMetrics, private_registry
@@ -36,12 +36,12 @@ from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
 from exporter.results import Outcome, ProbeResult, Resolution
 from exporter.schedule.addresses import AddressBook
-from exporter.schedule.backoff import LOSSES
 from exporter.schedule.limits import Limits
 from exporter.schedule.scheduler import Scheduler
 from exporter.targets import AddressRule, IpFamily, Target, TargetKey, Variant
 from exporter.web.application import application
 from exporter.web.events import Changes
+from exporter.web.probing import Surroundings, probing
 from exporter.web.server import Service, serve
 
 _logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Ready:
 def prepare(read: Callable[[], Config]) -> Ready:
     """Read a configuration and the roots it names. Raises ConfigError and TrustStoreError."""
     config = read()
-    return Ready(config, TrustStores({target.ca_file: None for target in config.targets}))
+    return Ready(config, TrustStores(dict.fromkeys(config.ca_files)))
 
 
 class Daemon:
@@ -125,9 +125,20 @@ class Daemon:
             _logger.warning(
                 "this machine's name is not fully qualified: set ehlo_name, or servers may refuse the probes"
             )
-        prober = Prober(resolver or self._system_resolver, Means(TlsClient(), self._judge, name))
+        names = resolver or self._system_resolver
+        means = Means(TlsClient(), self._judge, name)
         self._scheduler = Scheduler(
-            prober, self._deliver, limits=_limits(ready.config), missed=self._store.missed, wanted=self._wanted
+            Prober(names, means),
+            self._deliver,
+            limits=_limits(ready.config),
+            missed=self._store.missed,
+            wanted=self._wanted,
+        )
+        self._on_demand = Surroundings(
+            config=lambda: self._config,
+            resolver=names,
+            hold=self._scheduler.hold,
+            prober=lambda known: Prober(known, means),
         )
         self._lag = LoopLag()
         self._first_round_over = False
@@ -152,7 +163,7 @@ class Daemon:
         stop, hang_up = asyncio.Event(), asyncio.Event()
         on_hang_up = stop if in_terminal else hang_up
         with stamping(), _handlers(loop, {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: on_hang_up}):
-            async with serve(application(self), service) as urls:
+            async with probing(self._on_demand) as probes, serve(application(self, probes), service) as urls:
                 if service.access is not None:
                     access = service.access
                     self._own.observe_access(lambda: access.successful)
@@ -166,7 +177,9 @@ class Daemon:
                     group.create_task(self._scheduler.run())
                     await stop.wait()
                     _logger.info("stopping: sessions in flight may say goodbye")
-                    await self._scheduler.stop(_STOP_SECONDS)
+                    async with asyncio.TaskGroup() as ending:
+                        ending.create_task(self._scheduler.stop(_STOP_SECONDS))
+                        ending.create_task(probes.stop(_STOP_SECONDS))
                     for task in background:
                         task.cancel()
 
@@ -188,7 +201,10 @@ class Daemon:
     def ready(self) -> tuple[int, int]:
         self._note_first_round()
         done, of = self._scheduler.first_round_progress
-        return (of, of) if self._first_round_over else (done, of)
+        if self._first_round_over:
+            return of, of
+        # A name that was just found to have many addresses has not been probed at any of them.
+        return (done, of) if self._addresses_changed is None else (min(done, of - 1), of)
 
     def config_text(self) -> str:
         return effective_text(self._config)
@@ -214,9 +230,6 @@ class Daemon:
         self._system_resolver.ask(config.nameservers)
         self._addresses.grace = config.address_grace
         self._watch_targets()
-        configured = {target.key for target in self._targets}
-        for without in self._without_route.values():
-            without &= configured
         self._own.reload(True, time.time())
         log_part(config, self._shard)
 
@@ -232,13 +245,15 @@ class Daemon:
             watch=config.watch,
             references=config.references,
         )
+        self._forget_routes()
         self.changes.note_reload()
         variants = _variants(self._targets, config.variant_interval)
         self._scheduler.configure((*self._targets, *variants, *config.references), _limits(config))
 
     def _note_first_round(self) -> None:
-        # Kept: what a reload brings in later does not make a service unready that was ready.
-        self._first_round_over = self._first_round_over or self._scheduler.first_round_done
+        # Kept: what a reload or DNS brings in later does not make a service unready that was ready.
+        over = self._addresses_changed is None and self._scheduler.first_round_done
+        self._first_round_over = self._first_round_over or over
 
     async def _reload_on(self, hang_up: asyncio.Event) -> None:
         while True:
@@ -251,8 +266,7 @@ class Daemon:
         state = self._store.state(replace(target.key, variant=Variant.DEFAULT))
         if state is None:
             return False
-        seen = next((seen for seen in state.variants if seen.variant is target.variant), None)
-        return worth_making(target.variant, state.result, seen, self.now())
+        return worth_making(target.variant, state.result, state.looked_at(target.variant), self.now())
 
     def _deliver(self, result: ProbeResult, interval: float) -> Hashable:
         target = result.target
@@ -268,10 +282,9 @@ class Daemon:
             self._note_route(result)
             journal.change(target, before.judgement, judgement)
             self._look_again(before)
+            self._ask_references(before)
         journal.host_change(host_before, self._store.host(target.host))
         journal.vantage_change(vantages_before, self._store.vantages())
-        if result.outcome in LOSSES and not target.reference:
-            self._ask_references(target)
         return judgement.outcome, judgement.success
 
     def _look_again(self, before: TargetState) -> None:
@@ -282,14 +295,18 @@ class Daemon:
             for variant in before.target.variants:
                 self._scheduler.hasten(replace(before.target.key, variant=variant))
 
-    def _ask_references(self, lost: Target) -> None:
+    def _ask_references(self, before: TargetState) -> None:
         """Find out soon whether it is this network that lets nobody out, before an alert blames the server."""
+        target, state = before.target, self._store.state(before.target.key)
+        if state is None or not worth_asking(before.reach, state.reach):
+            return
         for reference in self._config.references:
-            if (reference.service.port, reference.ip_family) == (lost.service.port, lost.ip_family):
+            if (reference.service.port, reference.ip_family) == (target.service.port, target.ip_family):
                 self._scheduler.hasten(reference.key)
 
     def _note_addresses(self, target: Target, resolution: Resolution) -> None:
         if self._addresses.observe(target.host, resolution, time.monotonic()) and self._addresses_changed is None:
+            self._note_first_round()
             # Not now either: the schedule is in the middle of this target, which may be one that goes.
             loop = asyncio.get_running_loop()
             self._addresses_changed = loop.call_later(_ADDRESSES_SECONDS, self._watch_targets)
@@ -300,7 +317,7 @@ class Daemon:
         without = self._without_route[family]
         if result.outcome is not Outcome.NO_ROUTE:
             if result.port_open is not None:
-                without.discard(result.target.key)
+                without -= {result.target.key, replace(result.target.key, address="")}
             return
         if not without:
             _logger.warning(
@@ -309,6 +326,15 @@ class Daemon:
                 extra={"facts": {"host": result.target.host, "detail": result.detail}},
             )
         without.add(result.target.key)
+
+    def _forget_routes(self) -> None:
+        """Of an address that left, its name remembers the missing route until another one of its addresses has one."""
+        named = {target.key for target in self._config.targets}
+        kept = named | {target.key for target in self._targets}
+        for without in self._without_route.values():
+            gone = without - kept
+            without -= gone
+            without |= named & {replace(key, address="") for key in gone}
 
 
 def _variants(targets: Iterable[Target], interval: float) -> Iterator[Target]:

@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from exporter.config.model import Config
 from exporter.demo.scripted import Close, Drip, Hang, Reached, Repeat, ScriptedServer, Send, Wait
 from exporter.results import Outcome, Resolution
 from exporter.targets import IpFamily
-from tests.running import FREE_PORT, exporting, inside, started, until
+from tests.running import FREE_PORT, Scrape, exporting, inside, started, until
 from tests.served import WELL, ConfigFile, configuration, entry, of
 
 CHANGED = "target changed state"
@@ -163,6 +164,16 @@ class Told:
         await until(holds)
 
 
+async def test_a_name_of_many_addresses_is_ready_when_its_addresses_were_probed() -> None:
+    async with ScriptedServer(WELL) as server:
+        text = configuration(entry(server, name="a.example.org"), defaults="ehlo_name: m.example.org, addresses: all")
+        async with inside(often(text), Told(a=server.host)) as (_, pages):
+            await pages.ready()
+            scrape = await pages.scrape()
+
+    assert scrape.label("mailprobe_success", "address") == [server.host]
+
+
 def routes_missing(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "no route" in record.getMessage()]
 
@@ -191,6 +202,27 @@ async def test_a_route_that_was_back_and_is_lost_again_is_told_again(caplog: pyt
             await told.asked_again()
             told.addresses["far"] = NOWHERE
             await told.asked_again()
+
+    assert len(routes_missing(caplog)) == 2
+
+
+def succeeding(values: list[float], scrape: Scrape) -> bool:
+    return scrape.values("mailprobe_success") == values
+
+
+async def test_a_missing_route_to_an_address_that_left_is_not_remembered_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with ScriptedServer(WELL) as server:
+        text = configuration(entry(server, name="far.example.org"), defaults="ehlo_name: a.example.org, addresses: all")
+        told = Told(far=NOWHERE)
+        async with inside(often(f"address_grace: 0s\n{text}"), told) as (_, pages):
+            for address in (NOWHERE, server.host, NOWHERE):
+                told.addresses["far"] = address
+                reached = [1.0] if address == server.host else []
+                await pages.scrape_with(partial(succeeding, reached))
+                # Each address is a target of its own a second after it was told.
+                await told.asked_again(8)
 
     assert len(routes_missing(caplog)) == 2
 

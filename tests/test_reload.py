@@ -13,6 +13,7 @@ import pytest
 
 from exporter.config.load import load, parse
 from exporter.config.model import Config
+from exporter.daemon import prepare
 from exporter.demo.mint import Authority
 from exporter.demo.scripted import Reached, ScriptedServer, StartTls, Wait
 from exporter.demo.tls import ServerTls
@@ -297,3 +298,12 @@ async def test_a_reload_that_is_broken_off_changes_nothing_and_the_next_one_work
                 assert list(after.found(name)) == list(before.found(name))
             assert (await daemon.reload(), daemon.config_text() == in_force) == (None, False)
             assert {state.target.host for state in daemon.states()} == {second.host}
+
+
+def test_the_roots_that_only_a_reference_needs_are_loaded(tmp_path: Path) -> None:
+    roots = Authority.create("Root", now=datetime.now(UTC)).write(tmp_path)
+    text = f"references: {{465: [mx.example.net]}}\nhosts: [{{host: 127.0.0.1, ca_file: {roots}, ports: [465]}}]\n"
+    config = parse(text, "config.yml")
+    stores = prepare(lambda: config).stores
+    assert {reference.ca_file for reference in config.references} == {None}
+    assert stores[None].size > stores[str(roots)].size == 1

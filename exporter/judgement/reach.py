@@ -11,6 +11,11 @@ from exporter.schedule.backoff import LOSSES, reached
 from exporter.targets import PortState
 
 
+def tells(result: ProbeResult) -> bool:
+    """Whether a result says anything about reachability: a name that fails, or a missing route, does not."""
+    return reached(result) or result.outcome in LOSSES
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What is known about one target; instants are Unix seconds at which a probe began.

@@ -18,6 +18,10 @@ from exporter.targets import IpFamily
 # Two hosts may well share a provider, a firewall or a fault; a third one makes chance unlikely.
 LEAST_HOSTS: Final = 3
 
+# Seconds from the first loss of a port. It is confirmed a quarter of a minute later and at the next round, on port 25
+# after five minutes: a reference that was asked too short a time before one of these is asked at another one.
+NEW_LOSS: Final = 600.0
+
 
 class Basis(StrEnum):
     """What a statement about this machine's network rests on; the values are label values."""
@@ -42,6 +46,19 @@ class Vantage:
             return ""
         how = ", as inferred from all hosts failing alike" if self.basis is Basis.INFERRED else ""
         return f"this network blocks port {self.port} over {self.ip_family}{how}"
+
+
+def worth_asking(before: Reach, after: Reach) -> bool:
+    """Whether the references should be asked soon about a target that was known as `before` and is as `after` now.
+
+    They should where a port that counts was lost of late, or is back. What is lost for good, or closed as it should be,
+    is no news, and no reason to trouble somebody else's server again and again.
+    """
+    if not after.counts:
+        return False
+    if after.lost_since is None or after.last_lost is None:
+        return before.lost
+    return after.last_lost != before.last_lost and after.last_lost - after.lost_since < NEW_LOSS
 
 
 @dataclass(frozen=True, slots=True)

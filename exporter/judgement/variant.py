@@ -49,6 +49,7 @@ class VariantSeen:
     observed      Unix seconds
     certificates  as sent, the server's own first; empty unless the standing is `SAME` or `DIFFERENT`
     verdict       what they are worth, judged by the same name and roots as those of the ordinary probe
+    refused       with `NOT_INSTALLED`: the server said so itself, and did not merely hang up
     detail        free text for people
     """
 
@@ -57,6 +58,7 @@ class VariantSeen:
     observed: float
     certificates: tuple[CertificateFacts, ...] = ()
     verdict: CertificateVerdict | None = None
+    refused: bool = False
     detail: str = ""
 
 
@@ -72,6 +74,7 @@ def variant_seen(result: ProbeResult, ordinary: CertificateFacts | None) -> Vari
         observed=result.started,
         certificates=result.certificates,
         verdict=result.verdict,
+        refused=result.tls_alert in _NOTHING_IN_COMMON,
         detail=result.detail,
     )
 

@@ -17,6 +17,7 @@ from exporter.judgement.variant import VariantStanding
 from exporter.metrics.entry import Entry, Front, Host
 from exporter.metrics.state import AddressCount, HostState, TargetState
 from exporter.results import Outcome
+from exporter.schedule.outage import LEAST_PORTS
 from exporter.targets import AddressRule, IpFamily, Variant
 
 # A host has at most 32 addresses of one family that are probed, so that among twice as many there are always as many
@@ -81,7 +82,7 @@ def concerns_host(entry: Entry, before: TargetState, changed: bool) -> bool:
     How old losses are matters only as long as no port answers.
     """
     state = entry.state
-    now, then = ((one.exists, _is_open(one), one.variants) for one in (state, before))
+    now, then = ((one.exists, _port_open(one), one.variants) for one in (state, before))
     if changed or now != then:
         return True
     return state.reach.lost and not any(sibling.state.reach.answers for sibling in entry.siblings())
@@ -143,6 +144,9 @@ def _side(entry: Entry) -> Side:
 def _banned(entries: list[Entry], witnesses: Witnesses) -> bool | None:
     """Whether a ban is suspected where these are all targets of a host over one family."""
     reaches = [entry.state.reach for entry in entries]
+    # One service that is down at all of its addresses is still one service.
+    if len({entry.front.port for entry in entries if entry.state.reach.counts}) < LEAST_PORTS:
+        return None
     lost = [entry for entry in entries if entry.state.reach.lost]
     if not lost:
         return suspected_ban(reaches, None, False)
@@ -161,16 +165,18 @@ def _variant_ports(entries: Iterable[Entry]) -> tuple[tuple[Variant, VariantStan
 
 
 def _addresses(entries: Iterable[Entry]) -> tuple[AddressCount, ...]:
-    """The numbers of each port of which all addresses are probed; an address counts once it was probed."""
+    """The numbers of each port of which all addresses are probed; an address counts if its last probe came to it."""
     found: dict[tuple[int, IpFamily], AddressCount] = {}
     for entry in entries:
         state = entry.state
-        if state.target.addresses is AddressRule.ALL and state.target.address and state.exists:
+        opened = _port_open(state)
+        # While the name fails no address is tried, and none of them is known to be closed.
+        if state.target.addresses is AddressRule.ALL and state.target.address and state.exists and opened is not None:
             key = (entry.front.port, entry.front.ip_family)
             count = found.get(key, AddressCount(state.target.service, entry.front.ip_family, 0, 0))
-            found[key] = replace(count, probed=count.probed + 1, open=count.open + _is_open(state))
+            found[key] = replace(count, probed=count.probed + 1, open=count.open + opened)
     return tuple(found.values())
 
 
-def _is_open(state: TargetState) -> bool:
-    return state.result is not None and state.result.port_open is True
+def _port_open(state: TargetState) -> bool | None:
+    return None if state.result is None else state.result.port_open

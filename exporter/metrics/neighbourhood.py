@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.config.model import Watch
-from exporter.judgement.reach import Reach
+from exporter.judgement.reach import Reach, tells
 from exporter.judgement.vantage import Vantage
 from exporter.metrics import neighbour
 from exporter.metrics.entry import Entries, Entry, Front, Host
@@ -112,7 +112,8 @@ class Neighbourhood:
             return Touched()
         front = self.front(target)
         before = front.references[target.key]
-        after = front.references[target.key] = before.after(result)
+        # One that nobody can ask any more is not known to answer for ever; its next probe that comes to it tells.
+        after = front.references[target.key] = before.after(result) if tells(result) else Reach()
         self._hear(result, before, after)
         return Touched(fronts={front: None})
 

@@ -86,6 +86,7 @@ class TargetState:
     tls_findings   what the last probe showed of attacks on TLS and of faults around it
     reach          when the port answered, and since when it does not
     variants       what the other handshakes showed, each the last that told anything
+    set_aside      those for which nothing was installed, of a key type that the ordinary probe was shown since then
     stale          shows an older certificate than its group; `None` where nothing can be compared
     remarks        what the neighbours say about the state, for people: the first words of its reason
     history        the last probes, the failures before them, and when the state changed
@@ -106,6 +107,7 @@ class TargetState:
     tls_findings: tuple[TlsFinding, ...] = ()
     reach: Reach = _NEVER_TRIED
     variants: tuple[VariantSeen, ...] = ()
+    set_aside: tuple[VariantSeen, ...] = ()
     stale: bool | None = None
     remarks: tuple[str, ...] = ()
     history: History = _NO_HISTORY
@@ -123,6 +125,10 @@ class TargetState:
     def seen_as(self, variant: Variant) -> VariantSeen | None:
         """What the last handshake of this kind showed."""
         return next((seen for seen in self.variants if seen.variant is variant), None)
+
+    def looked_at(self, variant: Variant) -> VariantSeen | None:
+        """The last handshake of this kind, also where it says nothing about the port as it is now."""
+        return next((seen for seen in (*self.variants, *self.set_aside) if seen.variant is variant), None)
 
     def after(
         self, result: ProbeResult, judgement: Judgement, interval: float, watch: Watch = _WATCH_ALL
@@ -156,6 +162,7 @@ class TargetState:
             # Without an address, or without a route, there is no port that could be lost or answer.
             reach=self.reach.after(result) if judgement.exists else _NEVER_TRIED,
             variants=_beside(self.variants, leaf),
+            set_aside=_set_aside(self, leaf),
             stale=self.stale,
             remarks=self.remarks,
             history=self.history.after(result, judgement),
@@ -164,18 +171,23 @@ class TargetState:
     def after_variant(self, seen: VariantSeen, kept: float) -> "TargetState":
         """The state after another handshake than the ordinary one.
 
-        One that failed tells nothing, and what was known before stands for `kept` seconds. A certificate that the
+        One that failed tells nothing, and what was known before stands for `kept` seconds; so does a certificate where
+        the server hung up, as others do that have none: any connection may be lost once. A certificate that the
         ordinary probe was shown as well within its window is the same one: the server was between two.
         """
         before = self.seen_as(seen.variant)
-        if seen.standing is VariantStanding.FAILED and before is not None and seen.observed - before.observed < kept:
+        if before is not None and _tells_nothing(seen, before) and seen.observed - before.observed < kept:
             return self
         if seen.standing is VariantStanding.DIFFERENT and seen.certificates[0].fingerprint_sha256 in {
             one.fingerprint_sha256 for one in self.sightings.seen
         }:
             seen = replace(seen, standing=VariantStanding.SAME)
         others = (one for one in self.variants if one.variant is not seen.variant)
-        return replace(self, variants=tuple(sorted((*others, seen), key=lambda one: _VARIANTS.index(one.variant))))
+        return replace(
+            self,
+            variants=tuple(sorted((*others, seen), key=lambda one: _VARIANTS.index(one.variant))),
+            set_aside=tuple(one for one in self.set_aside if one.variant is not seen.variant),
+        )
 
     def without_certificate(self) -> "TargetState":
         """The certificate was kept long enough, and those of other handshakes with it."""
@@ -190,6 +202,7 @@ class TargetState:
             sightings=self.sightings if watch.stale_certificates else _NO_SIGHTINGS,
             tls_findings=self.tls_findings if watch.tls_findings else (),
             variants=tuple(seen for seen in self.variants if seen.variant in target.variants),
+            set_aside=tuple(seen for seen in self.set_aside if seen.variant in target.variants),
         )
 
 
@@ -291,6 +304,12 @@ def _known(before: bool, result: ProbeResult) -> bool:
     return before or bool(found) or result.address is not None
 
 
+def _tells_nothing(seen: VariantSeen, before: VariantSeen) -> bool:
+    """Whether a handshake of another kind may have gone wrong by chance, as what it showed `before` lets one think."""
+    hung_up = seen.standing is VariantStanding.NOT_INSTALLED and not seen.refused
+    return seen.standing is VariantStanding.FAILED or (hung_up and bool(before.certificates))
+
+
 def _beside(variants: tuple[VariantSeen, ...], leaf: CertificateFacts | None) -> tuple[VariantSeen, ...]:
     """What other handshakes showed, beside a certificate that the ordinary one was shown just now.
 
@@ -306,6 +325,17 @@ def _beside(variants: tuple[VariantSeen, ...], leaf: CertificateFacts | None) ->
         else seen
         for seen in kept
     )
+
+
+def _set_aside(before: TargetState, leaf: CertificateFacts | None) -> tuple[VariantSeen, ...]:
+    """What is no statement about the port any more, and must not be asked again within the week for all that.
+
+    Behind one address may stand two servers, each with a certificate of another key type.
+    """
+    if not before.variants or leaf is None:
+        return before.set_aside
+    refused = (seen for seen in before.variants if seen.standing is VariantStanding.NOT_INSTALLED)
+    return (*before.set_aside, *(seen for seen in refused if _KEY_TYPES.get(seen.variant) == leaf.key_type))
 
 
 def _initial(target: Target) -> tuple[tuple[Outcome, int], ...]:

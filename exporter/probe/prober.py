@@ -78,6 +78,8 @@ class Prober:
             if target.service.tls is TlsMode.IMPLICIT or _left(record) <= 0:
                 return
             asked = (now, await self._speaks_tls(record, hold, address))
+            # Addresses come and go for as long as the daemon lives, and whoever was asked a day ago is asked anew.
+            self._asked = {key: kept for key, kept in self._asked.items() if now - kept[0] < _ASK_FOR_TLS_SECONDS}
             self._asked[target.key] = asked
         if asked[1]:
             record.outcome = Outcome.TLS_ON_PLAIN_PORT

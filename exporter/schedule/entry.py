@@ -19,6 +19,7 @@ class Entry:
 
     round        when the latest round began, or would have begun while a probe was still under way
     due          when the next one does
+    hastened     when it was last asked for before its turn, and granted
     turn         probes finished
     confirming   the next probe, or the one under way, is the sooner one after a change of state
     state        as judged after the last probe; meaningless before the first
@@ -30,6 +31,7 @@ class Entry:
     phase: float
     round: float = -math.inf
     due: float = 0.0
+    hastened: float = -math.inf
     turn: int = 0
     backoff: Backoff = field(default_factory=Backoff)
     confirming: bool = False

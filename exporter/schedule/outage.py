@@ -2,7 +2,8 @@
 
 Ports that should be open count, and those of which nothing is expected once they were open: a host that was given by
 name alone can be lost as well. A port that should be closed, or that never answered, is no loss when it refuses, but
-while one answers the host is not lost. One port alone says nothing about a host, so at least two must count.
+while one answers the host is not lost. One port alone, at however many addresses, says nothing about a host, so at
+least two must count.
 """
 
 from typing import Final
@@ -49,4 +50,5 @@ class Outage:
     @property
     def total(self) -> bool:
         """Every port that counts is lost, and no other one answers."""
-        return len(self._expected) >= LEAST_PORTS and self._expected <= self._lost and not self._open
+        numbers = {key.port for key in self._expected}
+        return len(numbers) >= LEAST_PORTS and self._expected <= self._lost and not self._open

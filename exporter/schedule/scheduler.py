@@ -15,7 +15,7 @@ traceback instead of showing old numbers for ever.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -140,16 +140,22 @@ class Scheduler:
             if key not in self._entries:
                 self._join(target)
 
+    def hold(self, host: str, address: str) -> AbstractAsyncContextManager[object]:
+        """A place among those of the schedule, for one session that nobody has scheduled."""
+        return self._pacing.hold(host, address)
+
     def hasten(self, key: TargetKey) -> None:
         """Probe the target with `key` now, unless it had its last round less than a minute ago; while running.
 
-        Nothing happens where it is unknown, being probed, or slowed down because its server refuses us.
+        Nothing happens where it is unknown, being probed, or slowed down because its server refuses us. A variant is
+        hastened once in its interval: a port that shows several certificates by turns has another one at every probe.
         """
         entry = self._entries.get(key)
         if not self._running or entry is None or entry.task is not None or entry.backoff.refusals:
             return
         now = asyncio.get_running_loop().time()
-        if now - entry.round >= HASTE:
+        if now - entry.round >= HASTE and not (entry.is_variant and now - entry.hastened < entry.target.interval):
+            entry.hastened = now
             self._plan(entry, min(entry.due, now))
 
     async def run(self) -> None:

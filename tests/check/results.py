@@ -114,7 +114,7 @@ def other_handshake(
     """What another handshake showed; without `leaf` no certificate."""
     if leaf is None:
         return VariantSeen(variant, standing, NOW, detail=detail)
-    return VariantSeen(variant, standing, NOW, (leaf,), verdict, detail)
+    return VariantSeen(variant, standing, NOW, (leaf,), verdict, detail=detail)
 
 
 def checked(result: ProbeResult, *variants: VariantSeen) -> Checked:

@@ -1,13 +1,14 @@
 """What is said about this machine's own network."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.judgement.reach import Reach
-from exporter.judgement.vantage import LEAST_HOSTS, Basis, Side, Vantage, by_references, inferred
+from exporter.judgement.vantage import LEAST_HOSTS, Basis, Side, Vantage, by_references, inferred, worth_asking
 from exporter.results import Outcome
 from exporter.targets import IpFamily, PortState
 from tests.judgement.reaching import OK, REFUSED, TIMEOUT, Port, reach, rounds, seen
@@ -148,3 +149,29 @@ def test_a_blocked_port_is_seen_within_two_of_its_rounds_and_so_is_the_end_of_it
     assert {verdict for at, verdict in said if at < begin} <= {True, None}
     assert {verdict for at, verdict in said if begin + 600 <= at < end} == {False}
     assert said[-1][1] is True
+
+
+def asking(*probes: tuple[float, Outcome], state: PortState = PortState.OPEN) -> list[bool]:
+    """Whether the references are worth asking after each of these probes."""
+    known = [reach(*probes[:number], state=state) for number in range(len(probes) + 1)]
+    return [worth_asking(before, after) for before, after in pairwise(known)]
+
+
+@pytest.mark.parametrize(
+    ("probes", "state", "asked"),
+    [
+        pytest.param([(0, OK), (300, OK)], PortState.OPEN, [False, False], id="well"),
+        pytest.param([(0, OK), (300, TIMEOUT), (315, TIMEOUT)], PortState.OPEN, [False, True, True], id="lost"),
+        pytest.param([(0, REFUSED), (300, REFUSED)], PortState.OPEN, [True, True], id="lost-from-the-start"),
+        pytest.param([(0, TIMEOUT), (600, TIMEOUT), (3000, TIMEOUT)], PortState.OPEN, [True, False, False], id="gone"),
+        pytest.param([(0, TIMEOUT), (3000, TIMEOUT), (3300, OK)], PortState.OPEN, [True, False, True], id="back"),
+        pytest.param([(0, TIMEOUT), (10, Outcome.DNS_ERROR)], PortState.OPEN, [True, False], id="nothing-new"),
+        pytest.param([(0, REFUSED), (300, TIMEOUT)], PortState.CLOSED, [False, False], id="closed-as-it-should-be"),
+        pytest.param([(0, REFUSED), (300, TIMEOUT)], PortState.ANY, [False, False], id="never-there"),
+        pytest.param([(0, OK), (300, TIMEOUT)], PortState.ANY, [False, True], id="was-there"),
+    ],
+)
+def test_references_are_asked_about_a_new_loss_and_not_for_ever(
+    probes: list[tuple[float, Outcome]], state: PortState, asked: list[bool]
+) -> None:
+    assert asking(*probes, state=state) == asked

@@ -8,7 +8,7 @@ import pytest
 from exporter.config.model import Watch
 from exporter.judgement.host import BAN_REMARK
 from exporter.judgement.vantage import Basis, Vantage
-from exporter.judgement.variant import VariantStanding, variant_target
+from exporter.judgement.variant import VariantStanding, variant_target, worth_making
 from exporter.results import CertificateFacts, Outcome, Phase, ProbeResult
 from exporter.targets import AddressRule, IpFamily, PortState, Target, TlsMode, Variant
 from tests.judgement.sessions import EXPIRED, LEAF, ONLY_IPV4, STARTED, ended, expectation, healthy, target
@@ -232,6 +232,20 @@ def test_a_look_that_failed_leaves_what_was_known_until_a_second_one_fails() -> 
     assert world.value("mailprobe_variant_ports", variant="rsa", standing="failed") == 1
 
 
+@pytest.mark.parametrize(("alert", "shown_after_one"), [(None, {"default", "rsa"}), (40, {"default"})])
+def test_a_server_that_hangs_up_once_still_has_the_certificate_that_it_showed(
+    alert: int | None, shown_after_one: set[str]
+) -> None:
+    port = varied()
+    world = World(port)
+    world.deliver(healthy(port), seen_as(port, OTHER_KIND))
+    for day, expected in ((1, shown_after_one), (2, {"default"})):
+        hung_up = seen_as(port, None, day * DAY + 60)
+        world.deliver(replace(hung_up, outcome=Outcome.CLOSED_EARLY, phase=Phase.TLS, tls_alert=alert))
+        assert variants_shown(world) == expected
+    assert world.value("mailprobe_variant_ports", variant="rsa", standing="not_installed") == 1
+
+
 def test_a_certificate_that_the_ordinary_probe_is_shown_as_well_is_not_another_one() -> None:
     port = varied(587, Variant.NO_SNI)
     renewed = replace(LEAF, fingerprint_sha256="03" * 32)
@@ -252,6 +266,27 @@ def test_what_clients_of_a_key_type_were_shown_goes_when_everybody_is_shown_that
     world.deliver(shown(port, replace(OTHER_KIND, fingerprint_sha256="04" * 32), 120))
     assert variants_shown(world) == {"default"}
     assert world.samples("mailprobe_variant_ports") == []
+
+
+def test_a_server_that_had_nothing_to_show_is_remembered_though_another_one_answers_by_turns() -> None:
+    port = varied()
+    world = World(port)
+    refused = replace(seen_as(port, None), outcome=Outcome.TLS_HANDSHAKE_FAILED, phase=Phase.TLS, tls_alert=40)
+    world.deliver(healthy(port), refused)
+    world.deliver(shown(port, OTHER_KIND, 120))
+    assert world.samples("mailprobe_variant_ports") == []
+    world.deliver(shown(port, LEAF, 240))
+    assert world.samples("mailprobe_variant_ports") == []
+    state = world.store.state(port.key)
+    assert state is not None
+    seen = state.looked_at(Variant.RSA)
+    assert seen is not None
+    assert not worth_making(Variant.RSA, state.result, seen, STARTED + 6 * DAY)
+    assert worth_making(Variant.RSA, state.result, seen, STARTED + 60 + 7 * DAY)
+    world.deliver(seen_as(port, OTHER_KIND, 300))
+    state = world.store.state(port.key)
+    assert state is not None
+    assert [one.standing for one in (*state.variants, *state.set_aside)] == [VariantStanding.SAME]
 
 
 def test_certificates_of_other_handshakes_go_with_the_one_that_was_kept_long_enough() -> None:
@@ -378,6 +413,21 @@ def test_another_name_of_the_same_address_is_no_witness() -> None:
     assert world.value("mailprobe_suspected_ban", host="mail.example.org") == 0
 
 
+@pytest.mark.parametrize(("ports", "suspected"), [((25,), None), ((25, 465), 1)])
+def test_one_service_that_is_down_at_all_addresses_is_no_ban(ports: tuple[int, ...], suspected: int | None) -> None:
+    here = [
+        replace(target(port=port), addresses=AddressRule.ALL, address=f"192.0.2.{number}")
+        for port in ports
+        for number in (25, 26)
+    ]
+    there = host("mx2.example.org")
+    world = World(*here, *there)
+    for outcome, seconds in ((Outcome.OK, 0), (Outcome.CONNECT_REFUSED, 120), (Outcome.CONNECT_REFUSED, 240)):
+        world.deliver(*(replace(ended(one, outcome, STARTED + seconds), address=one.address) for one in here))
+        world.deliver(*at("mx2", there, Outcome.OK, seconds + 30))
+    assert world.value("mailprobe_suspected_ban", host="mail.example.org") == suspected
+
+
 def test_a_witness_is_remembered_among_many() -> None:
     here, others = host("mail.example.org"), [target(host=f"mx{number}.example.org") for number in range(70)]
     world = World(*here, *others)
@@ -435,6 +485,18 @@ def test_the_addresses_of_a_port_are_counted_where_all_are_probed() -> None:
     assert world.samples("mailprobe_addresses_open") == []
 
 
+@pytest.mark.parametrize("before", [Outcome.OK, Outcome.CONNECT_TIMEOUT])
+def test_addresses_that_were_not_tried_because_the_name_fails_are_not_counted_as_closed(before: Outcome) -> None:
+    each = [replace(target(), addresses=AddressRule.ALL, address=f"192.0.2.{number}") for number in (25, 26)]
+    world = World(*each)
+    world.deliver(*(replace(ended(one, before), address=one.address) for one in each))
+    assert world.value("mailprobe_addresses_probed") == 2
+    world.deliver(ended(each[0], Outcome.DNS_ERROR, STARTED + 120))
+    assert world.value("mailprobe_addresses_probed") == 1
+    world.deliver(ended(each[1], Outcome.DNS_ERROR, STARTED + 120))
+    assert world.samples("mailprobe_addresses_probed") == world.samples("mailprobe_addresses_open") == []
+
+
 # This machine's own network.
 
 
@@ -460,6 +522,19 @@ def test_references_tell_whether_a_port_is_blocked_and_are_no_targets() -> None:
     assert remarks(world, here) == ()
     assert [state.target for state in world.store.states()] == [here]
     assert world.names(host=known.host) == set()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DNS_NXDOMAIN, Outcome.DNS_ERROR, Outcome.NO_ROUTE, Outcome.LOCAL_ERROR])
+@pytest.mark.parametrize("before", [Outcome.OK, Outcome.CONNECT_TIMEOUT])
+def test_a_reference_that_cannot_be_asked_any_more_says_nothing(before: Outcome, outcome: Outcome) -> None:
+    here, known = target(port=25), reference()
+    world = World(here, references=[known])
+    world.deliver(ended(known, before))
+    assert world.value("mailprobe_vantage_ok") == (before is Outcome.OK)
+    world.deliver(ended(known, outcome, STARTED + 300))
+    assert world.samples("mailprobe_vantage_ok") == []
+    world.deliver(ended(known, before, STARTED + 600))
+    assert world.value("mailprobe_vantage_ok") == (before is Outcome.OK)
 
 
 def test_a_reference_that_is_not_one_any_more_says_nothing() -> None:

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from exporter.judgement.variant import variant_target
 from exporter.results import Outcome
 from exporter.schedule.scheduler import Scheduler
 from exporter.schedule.spread import phase
-from exporter.targets import Target
+from exporter.targets import Target, Variant
 from tests.manual_loop import START, run
 from tests.schedule.world import World, now, run_for, target
 
@@ -111,6 +112,26 @@ def test_a_host_that_is_lost_may_be_asked_sooner() -> None:
 
     story_of(world, *ports, then=then)
     assert world.begins(ports[0])[-1] == asked
+
+
+def test_a_variant_is_hastened_once_a_day_however_often_its_port_shows_another_certificate() -> None:
+    variant = variant_target(REFERENCE, Variant.RSA, 86_400.0)
+    world = World()
+    asked = 0.0
+
+    async def then(scheduler: Scheduler) -> None:
+        nonlocal asked
+        await asyncio.sleep(7200.0)
+        asked = now()
+        for _ in range(3 * 720):
+            scheduler.hasten(variant.key)
+            await asyncio.sleep(120.0)
+
+    story_of(world, REFERENCE, variant, then=then)
+    begins = world.begins(variant)
+    assert asked in begins
+    # The first of its own accord, and one a day from then on.
+    assert len(begins) in (4, 5)
 
 
 def test_who_is_unknown_or_not_running_is_left_alone() -> None:

@@ -69,6 +69,15 @@ def test_a_host_is_lost_when_every_port_that_should_be_open_is_gone(
     assert outage.total is lost
 
 
+def test_one_port_at_several_addresses_is_one_port() -> None:
+    outage = Outage()
+    for port in (25, 465):
+        for address in ("192.0.2.25", "192.0.2.26"):
+            outage.join(target(port=port, address=address))
+            outage.note(result(target(port=port, address=address), REFUSED))
+        assert outage.total is (port == 465)
+
+
 def test_a_new_port_is_hope_and_one_that_leaves_takes_its_state_with_it() -> None:
     outage = Outage()
     third = target(port=465)
