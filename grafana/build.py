@@ -6,6 +6,7 @@ The files are committed, since Grafana reads them and not this package; a test c
 import json
 from pathlib import Path
 
+from grafana.host import host
 from grafana.overview import overview
 
 FOLDER = Path(__file__).parent
@@ -13,7 +14,11 @@ FOLDER = Path(__file__).parent
 
 def rendered() -> dict[str, str]:
     """The text of every dashboard, by file name."""
-    return {"mail-overview.json": json.dumps(overview().json(), indent=2, ensure_ascii=False) + "\n"}
+    dashboards = {"mail-overview.json": overview(), "mail-host.json": host()}
+    return {
+        name: json.dumps(dashboard.json(), indent=2, ensure_ascii=False) + "\n"
+        for name, dashboard in dashboards.items()
+    }
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Dashboard:
     tags: tuple[str, ...]
     variables: tuple[Object, ...]
     rows: tuple[Row, ...]
+    annotations: tuple[Object, ...] = ()
 
     def json(self) -> Object:
         """The classic model, ready to be written to a file."""
@@ -49,7 +50,7 @@ class Dashboard:
             "timezone": "browser",
             "weekStart": "",
             "links": (_links_to_siblings(self.tags),),
-            "annotations": {"list": (_BUILT_IN_ANNOTATION,)},
+            "annotations": {"list": (_BUILT_IN_ANNOTATION, *self.annotations)},
             "templating": {"list": self.variables},
             "panels": tuple(_placed(self.rows)),
         }
@@ -75,6 +76,18 @@ def data_source_variable() -> Object:
 def label_variable(name: str, label: str, query: str, *, numeric: bool = False) -> Object:
     """A choice of several label values. 'All' is `.+`, since a list of every value would be a query without end."""
     return {
+        **one_label_variable(name, label, query),
+        "sort": 3 if numeric else 1,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".+",
+        "current": {"selected": True, "text": ("All",), "value": ("$__all",)},
+    }
+
+
+def one_label_variable(name: str, label: str, query: str) -> Object:
+    """A choice of one label value; until somebody chooses, Grafana takes the first."""
+    return {
         "type": "query",
         "name": name,
         "label": label,
@@ -83,14 +96,21 @@ def label_variable(name: str, label: str, query: str, *, numeric: bool = False) 
         "definition": query,
         "regex": "",
         "refresh": 2,
-        "sort": 3 if numeric else 1,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".+",
+        "sort": 1,
+        "multi": False,
+        "includeAll": False,
         "options": (),
-        "current": {"selected": True, "text": ("All",), "value": ("$__all",)},
+        "current": {},
         "hide": 0,
     }
+
+
+def threshold_variables() -> tuple[Object, Object]:
+    """The days before its end at which a certificate is worth a look, and at which it is urgent."""
+    return (
+        number_variable("warning_days", "Warning days", (45, 30, 21, 14, 7), 21),
+        number_variable("critical_days", "Critical days", (14, 10, 7, 3, 1), 7),
+    )
 
 
 def number_variable(name: str, label: str, choices: Sequence[int], chosen: int) -> Object:
@@ -109,6 +129,23 @@ def number_variable(name: str, label: str, choices: Sequence[int], chosen: int) 
         "options": tuple(option(number) for number in choices),
         "current": option(chosen),
         "hide": 0,
+    }
+
+
+def annotation(name: str, expr: str, *, colour: str, title: str, text: str) -> Object:
+    """Marks the instants at which a query has results, in all panels over time."""
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": True,
+        "hide": False,
+        "iconColor": colour,
+        "expr": expr,
+        "step": "60s",
+        "titleFormat": title,
+        "textFormat": text,
+        "tagKeys": "",
+        "useValueForTime": False,
     }
 
 

@@ -1,8 +1,19 @@
 """The PromQL of the dashboards: selectors by the chosen values, joins of a target's series, the state of a port.
 
-Metric names and labels are those of the exporter's catalogue. Every selector names the job, so that one Prometheus can
-hold several installations.
+Metric names are looked up in the exporter's catalogue: one that it does not have raises `KeyError` and is written into
+no dashboard. Every selector names the job, so that one Prometheus can hold several installations.
 """
+
+from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.metric import Kind
+
+# Of Prometheus itself, of the exporter's client library, and of the recording rules that are shipped.
+FOREIGN = {"scrape_duration_seconds", "process_resident_memory_bytes", "port:mailprobe_success:avg30d"}
+
+_SERIES = {
+    *FOREIGN,
+    *(f"{metric.name}_bucket" if metric.kind is Kind.HISTOGRAM else metric.name for metric in CATALOGUE),
+}
 
 # The labels of a target beside those of the scrape: what two of its series have in common.
 TARGET = "job, instance, host, port, ip_family, address"
@@ -18,9 +29,14 @@ def host(metric: str) -> str:
     return _selected(metric, 'job=~"$job"', 'host=~"$host"')
 
 
-def exporter(metric: str) -> str:
-    """A metric of the exporter itself, or of its scrape."""
-    return _selected(metric, 'job=~"$job"')
+def way_out(metric: str) -> str:
+    """A metric of this machine's network, which has a port and no host."""
+    return _selected(metric, 'job=~"$job"', 'port=~"$port"')
+
+
+def exporter(metric: str, *more: str) -> str:
+    """A metric of the exporter itself, of its machine, or of its scrape."""
+    return _selected(metric, 'job=~"$job"', *more)
 
 
 def both(left: str, right: str) -> str:
@@ -39,9 +55,14 @@ def with_certificate(expression: str, *labels: str) -> str:
     return f"({expression}) * on ({TARGET}, variant) group_left ({', '.join(labels)}) {info}"
 
 
-def certificate_days() -> str:
+def certificate_days(*more: str) -> str:
     """Days until the server's certificate ends; negative afterwards."""
-    return f"({target('mailprobe_certificate_not_after_timestamp_seconds')} - time()) / 86400"
+    return f"({target('mailprobe_certificate_not_after_timestamp_seconds', *more)} - time()) / 86400"
+
+
+def urgency(days: str) -> str:
+    """How urgent an end is that is so many days away: 0 good, 1 ending, 2 critical, 3 expired."""
+    return f"({days} < bool 0) + ({days} < bool $critical_days) + ({days} < bool $warning_days)"
 
 
 def last_greeting() -> str:
@@ -72,4 +93,6 @@ def port_state() -> str:
 
 
 def _selected(metric: str, *matchers: str) -> str:
+    if metric not in _SERIES:
+        raise KeyError(metric)
     return f"{metric}{{{', '.join(matchers)}}}"

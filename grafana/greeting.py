@@ -1,6 +1,7 @@
 """Panels about the greeting: how long a client waits before a server says its first word."""
 
 from grafana.expression import last_greeting, target
+from grafana.link import host_of_series
 from grafana.panel import GREEN, ORANGE, RED, Panel, bar_gauge, heatmap, instant, over_time, thresholds, time_series
 
 # Where the exporter's histogram has its upper bounds: most people notice two seconds, and give up after ten.
@@ -19,6 +20,7 @@ def greeting_by_host() -> Panel:
         unit="s",
         steps=SLOW_GREETING,
         logarithmic=True,
+        links=(host_of_series(),),
     )
 
 
@@ -47,4 +49,31 @@ def slowest_greetings() -> Panel:
         unit="s",
         steps=SLOW_GREETING,
         decimals=2,
+        links=(host_of_series(),),
+    )
+
+
+def greeting_by_port() -> Panel:
+    """Of one host."""
+    return time_series(
+        "Greeting by port",
+        "Seconds from the connection (with implicit TLS, from the handshake) to the last line of the greeting.",
+        (over_time(f"max by (port) ({last_greeting()})", legend="{{port}}"),),
+        width=8,
+        height=9,
+        unit="s",
+        steps=SLOW_GREETING,
+        logarithmic=True,
+    )
+
+
+def session_by_port() -> Panel:
+    """The whole of a probe."""
+    return time_series(
+        "Session by port",
+        "Seconds of a whole probe, from the name lookup to the goodbye.",
+        (over_time(f"max by (port) ({target('mailprobe_duration_seconds')})", legend="{{port}}"),),
+        width=8,
+        height=9,
+        unit="s",
     )

@@ -105,6 +105,15 @@ def organize(order: Sequence[str], *, rename: Mapping[str, str] | None = None, h
     return {"id": "organize", "options": options}
 
 
+_NUMBER: Object = {
+    "colorMode": "background_solid",
+    "graphMode": "none",
+    "justifyMode": "center",
+    "reduceOptions": {"calcs": ("lastNotNull",), "fields": "", "values": False},
+    "showPercentChange": False,
+}
+
+
 def stat(title: str, description: str, target: Object, *, steps: Object, width: int = 3, **defaults: Json) -> Panel:
     """One number, coloured by its steps."""
     return Panel(
@@ -115,16 +124,27 @@ def stat(title: str, description: str, target: Object, *, steps: Object, width: 
         4,
         (target,),
         {"unit": "none", "decimals": 0, "color": {"mode": "thresholds"}, "thresholds": steps, **defaults},
+        {**_NUMBER, "orientation": "auto", "textMode": "value", "wideLayout": True},
+    )
+
+
+def tiles(title: str, description: str, target: Object, *, width: int, mappings: Sequence[Json], empty: str) -> Panel:
+    """One tile for each series, with its name, in the colour of the word for its value."""
+    return Panel(
+        title,
+        description,
+        "stat",
+        width,
+        4,
+        (target,),
         {
-            "colorMode": "background_solid",
-            "graphMode": "none",
-            "justifyMode": "center",
-            "orientation": "auto",
-            "reduceOptions": {"calcs": ("lastNotNull",), "fields": "", "values": False},
-            "showPercentChange": False,
-            "textMode": "value",
-            "wideLayout": True,
+            "unit": "none",
+            "mappings": mappings,
+            "color": {"mode": "thresholds"},
+            "thresholds": thresholds(GREY),
+            "noValue": empty,
         },
+        {**_NUMBER, "orientation": "vertical", "textMode": "value_and_name", "wideLayout": False},
     )
 
 
@@ -158,7 +178,8 @@ def table(
             "custom": columns,
         },
         {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}, "sortBy": ()},
-        overrides=tuple(overrides),
+        # What the panel says when it is empty is nothing that a single empty cell should say.
+        overrides=(by_pattern(".*", noValue=""), *overrides),
         transformations=(*transformations, {"id": "sortBy", "options": order}),
     )
 
@@ -176,11 +197,12 @@ def time_series(
     steps: Object | None = None,
     logarithmic: bool = False,
     coarse: bool = False,
+    below_zero: bool = False,
     **defaults: Json,
 ) -> Panel:
     """Lines or stacked areas over time; `steps` are drawn as dashed lines."""
     drawn = _line(stacked=stacked, dashed=steps is not None, logarithmic=logarithmic)
-    floor: Object = {} if logarithmic else {"min": 0}
+    floor: Object = {} if logarithmic or below_zero else {"min": 0}
     return Panel(
         title,
         description,
@@ -223,7 +245,15 @@ def _line(*, stacked: bool, dashed: bool, logarithmic: bool) -> Object:
 
 
 def state_timeline(
-    title: str, description: str, target: Object, *, width: int, height: int, mappings: Sequence[Json], empty: str
+    title: str,
+    description: str,
+    targets: Sequence[Object],
+    *,
+    width: int,
+    height: int,
+    mappings: Sequence[Json],
+    empty: str,
+    **defaults: Json,
 ) -> Panel:
     """One row for each series, coloured by the word for its value; about two rows fit into a unit of height."""
     return Panel(
@@ -232,7 +262,7 @@ def state_timeline(
         "state-timeline",
         width,
         height,
-        (target,),
+        tuple(targets),
         {
             "unit": "none",
             "mappings": mappings,
@@ -240,6 +270,7 @@ def state_timeline(
             "thresholds": thresholds(GREY),
             "noValue": empty,
             "custom": {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False},
+            **defaults,
         },
         {
             "mergeValues": True,

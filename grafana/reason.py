@@ -4,7 +4,7 @@ from grafana.expression import TARGET, target
 from grafana.panel import Panel, over_time, time_series
 
 
-def failures_by_outcome() -> Panel:
+def failures_by_outcome(*, width: int = 12, height: int = 8) -> Panel:
     """The failures over time, one colour for each reason."""
     failed = target("mailprobe_probes_total", 'outcome!~"ok|closed_as_expected"')
     # A closed port of which nothing is expected is refused at each probe, and that is no failure.
@@ -20,8 +20,8 @@ def failures_by_outcome() -> Panel:
                 legend="{{outcome}}",
             ),
         ),
-        width=12,
-        height=8,
+        width=width,
+        height=height,
         unit="short",
         empty="No probe failed",
         stacked=True,
@@ -29,7 +29,7 @@ def failures_by_outcome() -> Panel:
     )
 
 
-def time_by_phase() -> Panel:
+def time_by_phase(*, width: int = 12, height: int = 8) -> Panel:
     """What a session is made of."""
     phases = target("mailprobe_phase_duration_seconds", 'phase!="greeting_first_byte"')
     return time_series(
@@ -37,8 +37,8 @@ def time_by_phase() -> Panel:
         "Average seconds of each phase of a probe, over all chosen ports. The first byte of the greeting is part of "
         "the greeting and left out.",
         (over_time(f"avg by (phase) ({phases})", legend="{{phase}}"),),
-        width=12,
-        height=8,
+        width=width,
+        height=height,
         unit="s",
         stacked=True,
     )

@@ -1,6 +1,7 @@
 """Panels about the watch itself: whether what the other panels show can be believed."""
 
 from grafana.expression import exporter, host, target
+from grafana.link import host_of_series
 from grafana.panel import (
     BLUE,
     GREEN,
@@ -68,7 +69,8 @@ def exporters() -> Panel:
     """Which exporters there are, and what they can reach."""
     return table(
         "Exporters",
-        "The exporters, when they read their configuration, and which address families they can reach (1: yes).",
+        "The exporters, when they read their configuration, which address families they can reach, and whether the "
+        "file of TLS and users could be read (empty: there is none).",
         (
             instant(f"max by (instance, version) ({exporter('mailprobe_build_info')})", ref="A", table=True),
             instant(
@@ -78,6 +80,9 @@ def exporters() -> Panel:
             ),
             instant(_routed("ipv4"), ref="C", table=True),
             instant(_routed("ipv6"), ref="D", table=True),
+            instant(
+                f"min by (instance) ({exporter('mailprobe_web_config_last_reload_successful')})", ref="E", table=True
+            ),
         ),
         width=12,
         height=4,
@@ -85,22 +90,22 @@ def exporters() -> Panel:
         transformations=(
             {"id": "merge", "options": {}},
             organize(
-                ("instance", "version", "Value #B", "Value #C", "Value #D"),
+                ("instance", "version", "Value #B", "Value #C", "Value #D", "Value #E"),
                 rename={
                     "instance": "Exporter",
                     "version": "Version",
                     "Value #B": "Configured",
                     "Value #C": "IPv4",
                     "Value #D": "IPv6",
+                    "Value #E": "Web file",
                 },
                 hide=("Time", "Value #A"),
             ),
         ),
         overrides=(
-            by_name("Configured", unit="dateTimeFromNow", noValue=""),
-            by_pattern(
-                "IPv[46]", custom__width=80, noValue="", mappings=words((0, "no route", ORANGE), (1, "yes", GREEN))
-            ),
+            by_name("Configured", unit="dateTimeFromNow"),
+            by_pattern("IPv[46]", custom__width=80, mappings=words((0, "no route", ORANGE), (1, "yes", GREEN))),
+            by_name("Web file", custom__width=80, mappings=words((0, "refused", RED), (1, "read", GREEN))),
         ),
         sort_by="Exporter",
     )
@@ -143,6 +148,7 @@ def missed_rounds() -> Panel:
                 legend="{{host}}",
             ),
         ),
+        links=(host_of_series(),),
         width=8,
         height=8,
         unit="short",
@@ -194,4 +200,5 @@ def burden() -> tuple[Panel, ...]:
 
 
 def _routed(family: str) -> str:
-    return f'max by (instance) (mailprobe_ip_family_routed{{job=~"$job", ip_family="{family}"}})'
+    found = exporter("mailprobe_ip_family_routed", f'ip_family="{family}"')
+    return f"max by (instance) ({found})"

@@ -43,8 +43,8 @@ EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
         "mailprobe_web_config_last_reload_successful",
         Kind.GAUGE,
         Scope.EXPORTER,
-        help="1 if the file of --web.config.file and what it names were read without a fault the last time, else 0, and "
-        "then what was read before holds; absent without such a file.",
+        help="1 if the file of --web.config.file and what it names were read without a fault the last time, else 0, "
+        "and then what was read before holds; absent without such a file.",
         samples=read.of_exporter(lambda state: state.web_file_successful),
     ),
     Metric(

@@ -38,6 +38,11 @@ def targets(dashboard: Dashboard) -> Iterator[tuple[Panel, Mapping[str, Any]]]:
             yield panel, target
 
 
+def annotations(dashboard: Dashboard) -> list[Mapping[str, Any]]:
+    """The annotations that are queries, so without the one that every Grafana has."""
+    return [each for each in dashboard["annotations"]["list"] if not each.get("builtIn")]
+
+
 def legend_labels(legend: str) -> Sequence[str]:
     """The labels that a legend names as `{{label}}`."""
     return [part.split("}}")[0].strip() for part in legend.split("{{")[1:]]

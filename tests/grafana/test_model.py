@@ -3,12 +3,15 @@
 The linter wants a variable for `instance`. Here a reader chooses hosts and ports, which hide behind one instance.
 """
 
+import json
 import re
 from collections import Counter
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
 
+from grafana.link import HOST
 from tests.grafana.model import Dashboard, Panel, dashboards, panels, targets, variables
 from tests.grafana.promql import selectors
 
@@ -56,14 +59,17 @@ def test_one_variable_chooses_the_data_source(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_job_host_and_port_can_be_chosen_in_any_number(dashboard: Dashboard) -> None:
+def test_job_host_and_port_can_be_chosen_in_any_number_but_for_the_host_of_its_own_dashboard(
+    dashboard: Dashboard,
+) -> None:
     chosen = variables(dashboard, "query")
     assert [variable["name"] for variable in chosen] == ["job", "host", "port"]
     for variable in chosen:
         assert variable["label"].lower() == variable["name"]
-        assert variable["multi"] is True
-        assert variable["includeAll"] is True
-        assert variable["allValue"] == ".+"
+        several = (dashboard["uid"], variable["name"]) != (HOST, "host")
+        assert variable["multi"] is several
+        assert variable["includeAll"] is several
+        assert variable.get("allValue") == (".+" if several else None)
         assert variable["refresh"] == 2, "reloads when the time range changes"
         assert variable["datasource"] == DATASOURCE
         assert variable["definition"] == variable["query"]["query"]
@@ -124,7 +130,7 @@ def test_every_panel_says_what_it_is_and_asks_something(panel: Panel) -> None:
     assert panel["pluginVersion"]
     assert panel["targets"]
     references = [target["refId"] for target in panel["targets"]]
-    assert references == ["A", "B", "C", "D"][: len(references)]
+    assert references == list(ascii_uppercase[: len(references)])
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -165,6 +171,26 @@ def test_columns_that_are_named_in_overrides_exist(panel: Panel) -> None:
     }
     assert named <= renamed
     assert {column["field"] for column in sort} <= renamed
+
+
+KEPT = ("${datasource:queryparam}", "${job:queryparam}", "${__url_time_range}")
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_host_that_is_named_leads_to_its_dashboard_with_the_time_kept(panel: Panel) -> None:
+    fields = panel["fieldConfig"]
+    links = list(fields["defaults"].get("links", ()))
+    if any("{{host}}" in target["legendFormat"] for target in panel["targets"]):
+        assert links
+    for override in fields["overrides"]:
+        found = [link for each in override["properties"] if each["id"] == "links" for link in each["value"]]
+        assert bool(found) is (override["matcher"] == {"id": "byName", "options": "Host"})
+        links += found
+    if panel["type"] == "table" and "Host" in json.dumps(panel["transformations"]):
+        assert links
+    for link in links:
+        assert re.fullmatch(rf"/d/{HOST}\?.*&var-host=\$\{{__(value\.raw|field\.labels\.host)\}}", link["url"])
+        assert all(part in link["url"] for part in KEPT)
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES)

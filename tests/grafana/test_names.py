@@ -7,41 +7,53 @@ import pytest
 
 from exporter.metrics.catalogue import CATALOGUE
 from tests.deploy.rules import expressions as rule_expressions
-from tests.grafana.model import Panel, dashboards, legend_labels, targets, variables
+from tests.deploy.rules import recorded
+from tests.grafana.model import Panel, annotations, dashboards, legend_labels, targets, variables
 from tests.grafana.promql import grouping_labels, selectors
 from tests.grafana.vocabulary import LABEL_VALUES, labels_by_series, metric_of
 
-KNOWN = labels_by_series()
+# What the recording rules make of a port's series keeps the labels that name the port.
+PORT_LABELS = {"job", "instance", "host", "port"}
+KNOWN = {**labels_by_series(), **{name: PORT_LABELS for name in recorded() if name.startswith("port:")}}
 EVERY_LABEL = set().union(*KNOWN.values())
 QUERIES = [
     pytest.param(panel, target, id=f"{panel['title']}-{target['refId']}".replace(" ", "_"))
     for dashboard in dashboards()
     for panel, target in targets(dashboard)
 ]
+ANNOTATIONS = [
+    pytest.param(annotation, id=annotation["name"]) for each in dashboards() for annotation in annotations(each)
+]
 
-# Exported, and neither in a dashboard nor in a rule.
-NOT_SHOWN = {
-    "mailprobe_duration_seconds": "the phases say more",
-    "mailprobe_greeting_code": "the outcome says what it means",
-    "mailprobe_capability_info": "only exported on demand",
-    "mailprobe_message_size_limit_bytes": "a fact to look up, not to watch",
-    "mailprobe_cleartext_auth_advertised": "shown as an unmet expectation where it is one",
-    "mailprobe_certificate_observed_timestamp_seconds": "for queries of one's own",
-}
+# Exported, and neither in a dashboard nor in a rule, with the reason.
+NOT_SHOWN: dict[str, str] = {}
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES)
 def test_every_queried_series_is_exported_with_these_labels(panel: Panel, target: dict[str, Any]) -> None:
     expression = target["expr"]
+    assert_exported(expression)
+    available = set().union(*(KNOWN[selector.metric] for selector in selectors(expression)))
+    if target["legendFormat"] != "__auto":
+        assert set(legend_labels(target["legendFormat"])) <= available, panel["title"]
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
+def test_every_series_of_an_annotation_is_exported_with_these_labels(annotation: dict[str, Any]) -> None:
+    assert_exported(annotation["expr"])
+    shown = {*legend_labels(annotation["titleFormat"]), *legend_labels(annotation["textFormat"])}
+    assert shown <= grouping_labels(annotation["expr"])
+
+
+def assert_exported(expression: str) -> None:
+    """Every metric that is read exists and has the labels that are asked for."""
     found = selectors(expression)
-    assert found, panel["title"]
+    assert found
     for selector in found:
         assert selector.metric in KNOWN
         assert {matcher.label for matcher in selector.matchers} <= KNOWN[selector.metric]
     available = set().union(*(KNOWN[selector.metric] for selector in found))
     assert grouping_labels(expression) <= available
-    if target["legendFormat"] != "__auto":
-        assert set(legend_labels(target["legendFormat"])) <= available
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES)

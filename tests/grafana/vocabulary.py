@@ -1,9 +1,13 @@
 """What may be named in queries, rules and legends: the exporter's catalogue, and what Prometheus itself adds."""
 
 from exporter.judgement.expectation import ExpectationName
+from exporter.judgement.security import TlsFinding
+from exporter.judgement.vantage import Basis
+from exporter.judgement.variant import VariantStanding
 from exporter.metrics.catalogue import CATALOGUE, HOST_LABELS, TARGET_LABELS
 from exporter.metrics.metric import Kind, Scope
 from exporter.results import CertificateFault, Outcome, Phase
+from exporter.targets import Variant
 
 # What a scrape adds to every series.
 SCRAPE_LABELS = {"job", "instance"}
@@ -25,6 +29,11 @@ LABEL_VALUES = {
     "reason": {str(value) for value in CertificateFault},
     "expectation": {str(value) for value in ExpectationName},
     "ip_family": {"ipv4", "ipv6"},
+    "finding": {str(value) for value in TlsFinding},
+    "variant": {str(value) for value in Variant},
+    "standing": {str(value) for value in VariantStanding},
+    "basis": {str(value) for value in Basis},
+    "check": {"chain", "name", "dates"},
 }
 
 
