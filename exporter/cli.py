@@ -29,6 +29,7 @@ from exporter.daemon import Daemon, prepare
 from exporter.demo.hosts import Demo, DemoUnavailable, demo_servers
 from exporter.demo.resolver import DemoResolver
 from exporter.probe.certificate.trust import TrustStoreError
+from exporter.schedule.pool import MOST_WORKERS
 from exporter.web.access import Access
 from exporter.web.address import ListenError, parse_address
 from exporter.web.prefix import PrefixError, parse_external_url, parse_prefix
@@ -94,6 +95,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_config_file(parser)
     _add_daemon_flags(parser, DEFAULT_ADDRESS)
     _add_shard_flags(parser)
+    parser.add_argument(
+        "--probe.workers",
+        dest="workers",
+        type=_workers,
+        default=0,
+        metavar="N",
+        help="probe in so many processes beside the one that schedules and serves (default: %(default)s, all in one)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -108,6 +117,12 @@ def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         TOTAL_FLAG, dest="shard_total", metavar="N", help=f"into how many parts (default: ${TOTAL_VARIABLE})"
     )
+
+
+def _workers(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST_WORKERS}, not {text!r}")
+    return int(text)
 
 
 def _shard(options: argparse.Namespace) -> Shard:
@@ -212,7 +227,8 @@ def _run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     ready = prepare(read)
     log.configure(options.log_level, options.log_format)
-    asyncio.run(Daemon(read, ready, version=VERSION, shard=shard).run(_service(options), lambda urls: None))
+    daemon = Daemon(read, ready, version=VERSION, shard=shard, workers=options.workers)
+    asyncio.run(daemon.run(_service(options), lambda urls: None))
     return EXIT_OK
 
 

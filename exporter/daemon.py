@@ -31,12 +31,14 @@ from exporter.probe.kernel import stamping
 from exporter.probe.names import machine_name
 from exporter.probe.prober import Prober
 from exporter.probe.resolve import SystemResolver
-from exporter.probe.seams import Resolver
+from exporter.probe.seams import ProbeFunction, Resolver
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
 from exporter.results import Outcome, ProbeResult, Resolution
 from exporter.schedule.addresses import AddressBook
 from exporter.schedule.limits import Limits
+from exporter.schedule.message import Settings
+from exporter.schedule.pool import WorkerPool
 from exporter.schedule.scheduler import Scheduler
 from exporter.targets import AddressRule, IpFamily, Target, TargetKey, Variant
 from exporter.web.application import application
@@ -46,8 +48,9 @@ from exporter.web.server import Service, serve
 
 _logger = logging.getLogger(__name__)
 
-# Sessions in flight get four of the five seconds that a stop may take in all; the rest is for the listening side.
-_STOP_SECONDS = 4.0
+# Sessions in flight get three and a half of the five seconds that a stop may take in all. One is for answers in flight
+# (`Limits.stop` of `web.connection`), and the rest for the end of the process.
+_STOP_SECONDS = 3.5
 
 # At a start every name of many addresses is looked up for the first time, within a minute; the targets are put together
 # anew once for all that came within a second.
@@ -103,8 +106,12 @@ class Daemon:
         version: str,
         resolver: Resolver | None = None,
         shard: Shard = WHOLE,
+        workers: int = 0,
     ) -> None:
-        """`read` gives the configuration anew on a reload, `ready` is the first; `resolver`: where names are told."""
+        """`read` gives the configuration anew on a reload, `ready` is the first; `resolver`: where names are told.
+
+        `workers`: processes that probe, 0 for this one; they ask the system's resolver, whatever `resolver` is.
+        """
         self.version = version
         self.changes = Changes()
         self._shard = shard
@@ -117,18 +124,21 @@ class Daemon:
         self._targets: tuple[Target, ...] = ()
         self._addresses_changed: asyncio.TimerHandle | None = None
         self._store = Store()
+        self._blocks = journal.Blocks()
         registry = private_registry()
         self._own = OwnMetrics(registry, version)
         self._exposition = Exposition(self._store, registry)
-        name = machine_name()
+        self._name = name = machine_name()
         if name is None and any(target.ehlo_name is None for target in ready.config.targets):
             _logger.warning(
                 "this machine's name is not fully qualified: set ehlo_name, or servers may refuse the probes"
             )
         names = resolver or self._system_resolver
         means = Means(TlsClient(), self._judge, name)
+        self._pool = WorkerPool(workers, self._settings(ready)) if workers else None
+        probe: ProbeFunction = Prober(names, means) if self._pool is None else self._pool
         self._scheduler = Scheduler(
-            Prober(names, means),
+            probe,
             self._deliver,
             limits=_limits(ready.config),
             missed=self._store.missed,
@@ -150,6 +160,9 @@ class Daemon:
             loop_lag=lambda: self._lag.worst,
             first_round_progress=lambda: self._scheduler.first_round_progress,
         )
+        if self._pool is not None:
+            pool = self._pool
+            self._own.observe_workers(alive=lambda: pool.alive, restarts=lambda: pool.restarts)
         self._apply(ready)
 
     async def run(
@@ -169,7 +182,8 @@ class Daemon:
                     self._own.observe_access(lambda: access.successful)
                 _logger.info("listening", extra={"facts": {"address": " ".join(urls)}})
                 announce(urls)
-                async with asyncio.TaskGroup() as group:
+                workers = contextlib.nullcontext() if self._pool is None else self._pool.running()
+                async with workers, asyncio.TaskGroup() as group:
                     background = (
                         group.create_task(self._lag.watch()),
                         group.create_task(self._reload_on(hang_up)),
@@ -228,10 +242,16 @@ class Daemon:
         config = self._config = ready.config
         self._judge.trust(ready.stores)
         self._system_resolver.ask(config.nameservers)
+        if self._pool is not None:
+            self._pool.settle(self._settings(ready))
         self._addresses.grace = config.address_grace
         self._watch_targets()
         self._own.reload(True, time.time())
         log_part(config, self._shard)
+
+    def _settings(self, ready: Ready) -> Settings:
+        level = logging.getLogger().getEffectiveLevel()
+        return Settings(ready.stores, ready.config.nameservers, self._name, level)
 
     def _watch_targets(self) -> None:
         """Watch what the configuration names, as far as its addresses are known now."""
@@ -273,7 +293,7 @@ class Daemon:
         if target.addresses is AddressRule.ALL and result.resolution is not None:
             self._note_addresses(target, result.resolution)
         before = self._store.state(target.key)
-        host_before, vantages_before = self._store.host(target.host), self._store.vantages()
+        host_before = self._store.host(target.host)
         judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
         self._store.record(result, judgement, interval)
         self.changes.note(target.key)
@@ -284,7 +304,7 @@ class Daemon:
             self._look_again(before)
             self._ask_references(before)
         journal.host_change(host_before, self._store.host(target.host))
-        journal.vantage_change(vantages_before, self._store.vantages())
+        self._blocks.note(self._store.vantages())
         return judgement.outcome, judgement.success
 
     def _look_again(self, before: TargetState) -> None:
@@ -305,7 +325,10 @@ class Daemon:
                 self._scheduler.hasten(reference.key)
 
     def _note_addresses(self, target: Target, resolution: Resolution) -> None:
-        if self._addresses.observe(target.host, resolution, time.monotonic()) and self._addresses_changed is None:
+        left_out = self._addresses.left_out(target.host)
+        changed = self._addresses.observe(target.host, resolution, time.monotonic())
+        journal.addresses_left_out(target.host, left_out, self._addresses.left_out(target.host))
+        if changed and self._addresses_changed is None:
             self._note_first_round()
             # Not now either: the schedule is in the middle of this target, which may be one that goes.
             loop = asyncio.get_running_loop()

@@ -5,13 +5,14 @@ characters made visible by the dialog.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from exporter.judgement.expectation import Judgement
 from exporter.judgement.host import BAN_REMARK
 from exporter.judgement.vantage import Vantage
 from exporter.metrics.state import HostState
 from exporter.results import ProbeResult
+from exporter.schedule.addresses import MOST_ADDRESSES
 from exporter.targets import IpFamily, Target
 
 _logger = logging.getLogger(__name__)
@@ -60,17 +61,43 @@ def host_change(before: HostState | None, after: HostState | None) -> None:
     _turned(after.host, before.family_lost, after.family_lost, lost, "this family is no longer the only one lost")
 
 
-def vantage_change(before: Iterable[Vantage], after: Iterable[Vantage]) -> None:
-    """This network blocks a port, or no longer does."""
-    if before is after:
-        return
-    blocked = {(one.port, one.ip_family) for one in before if not one.ok}
-    for one in after:
-        facts = {"port": one.port, "ip_family": one.ip_family, "basis": one.basis}
-        if not one.ok and (one.port, one.ip_family) not in blocked:
-            _logger.warning("%s", one.remark, extra={"facts": facts})
-        elif one.ok and (one.port, one.ip_family) in blocked:
-            _logger.info("this network lets the port through again", extra={"facts": facts})
+def addresses_left_out(host: str, before: Mapping[IpFamily, int], after: Mapping[IpFamily, int]) -> None:
+    """DNS names more addresses than are probed; `before` and `after` say how many of each family are left out."""
+    for family, count in after.items():
+        if count and not before.get(family):
+            facts = {"host": host, "ip_family": family, "probed": MOST_ADDRESSES, "left_out": count}
+            _logger.warning(
+                "DNS names more addresses than are probed: the highest are left out", extra={"facts": facts}
+            )
+
+
+class Blocks:
+    """Which ports this network blocks, as far as it was said.
+
+    A block is news once, however often it is in doubt meanwhile, as an inferred one is whenever a host refuses: it is
+    over when the port is known to be let through.
+    """
+
+    def __init__(self) -> None:
+        # And whether it was said that the block is in doubt.
+        self._said: dict[tuple[int, IpFamily], bool] = {}
+
+    def note(self, vantages: Iterable[Vantage]) -> None:
+        """Everything that is known of this network now."""
+        known = {(one.port, one.ip_family): one for one in vantages}
+        for key, one in known.items():
+            facts = {"port": one.port, "ip_family": one.ip_family, "basis": one.basis}
+            if not one.ok and key not in self._said:
+                self._said[key] = False
+                _logger.warning("%s", one.remark, extra={"facts": facts})
+            elif one.ok and key in self._said:
+                del self._said[key]
+                _logger.info("this network lets the port through again", extra={"facts": facts})
+        for (port, family), doubted in self._said.items():
+            if not doubted and (port, family) not in known:
+                self._said[port, family] = True
+                facts = {"port": port, "ip_family": family}
+                _logger.info("it is no longer known whether this network blocks the port", extra={"facts": facts})
 
 
 def _turned(

@@ -162,6 +162,11 @@ class Running:
         self._process = process
         self.printed, self.log = Output(process.stdout), Output(process.stderr)
 
+    @property
+    def pid(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)

@@ -16,8 +16,9 @@ from exporter.config.load import parse
 from exporter.config.model import Config
 from exporter.demo.scripted import Close, Drip, Hang, Reached, Repeat, ScriptedServer, Send, Wait
 from exporter.results import Outcome, Resolution
+from exporter.schedule.addresses import MOST_ADDRESSES
 from exporter.targets import IpFamily
-from tests.running import FREE_PORT, Scrape, exporting, inside, started, until
+from tests.running import FREE_PORT, PATIENCE, Scrape, exporting, inside, started, until
 from tests.served import WELL, ConfigFile, configuration, entry, of
 
 CHANGED = "target changed state"
@@ -172,6 +173,34 @@ async def test_a_name_of_many_addresses_is_ready_when_its_addresses_were_probed(
             scrape = await pages.scrape()
 
     assert scrape.label("mailprobe_success", "address") == [server.host]
+
+
+class Crowded:
+    """One name with more addresses than are probed; a `Resolver`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.asked_often = asyncio.Event()
+
+    async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
+        self.asked += 1
+        if self.asked == 3 * MOST_ADDRESSES:
+            self.asked_often.set()
+        addresses = tuple(f"127.0.2.{number}" for number in range(1, MOST_ADDRESSES + 9))
+        return Resolution(Outcome.OK, addresses, None, 0.0)
+
+
+async def test_addresses_that_are_too_many_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with ScriptedServer(WELL) as server:
+        text = configuration(entry(server, name="a.example.org"), defaults="ehlo_name: m.example.org, addresses: all")
+        crowded = Crowded()
+        async with inside(often(text), crowded):
+            await asyncio.wait_for(crowded.asked_often.wait(), PATIENCE)
+
+    told = [getattr(record, "facts", {}) for record in caplog.records if "more addresses" in record.getMessage()]
+    assert [(facts["host"], facts["ip_family"], facts["left_out"]) for facts in told] == [
+        ("a.example.org", IpFamily.IPV4, 8)
+    ]
 
 
 def routes_missing(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -129,6 +129,8 @@ def _vantages(reached: Sequence[_Reached], witnesses: Sequence[_Reached], watch:
         answers.setdefault(witness.side, []).append(witness.reach.answers or (False if witness.reach.lost else None))
     for port, family in sorted({*answers, *(one.side for one in reached)}):
         ok, basis = by_references(answers.get((port, family), ())), Basis.REFERENCES
+        if ok is False and any(one.side == (port, family) and one.reach.answers for one in reached):
+            ok, basis = True, Basis.INFERRED
         if ok is None and watch.inferred_vantage:
             ok, basis = inferred(port, _sides(reached, family)), Basis.INFERRED
         if ok is not None:
@@ -151,7 +153,7 @@ def _losses(reached: Sequence[_Reached], vantages: Sequence[Vantage], watch: Wat
         if _is_lost(ports):
             yield HostLoss(host, Loss.HOST, None, _why_lost(ports, watch))
         for family, other in ((IpFamily.IPV4, IpFamily.IPV6), (IpFamily.IPV6, IpFamily.IPV4)):
-            if family_lost(_over(family, ports), _over(other, ports)):
+            if watch.lost_families and family_lost(_over(family, ports), _over(other, ports)):
                 detail = f"does not answer over {FAMILY[family]}, while {FAMILY[other]} does"
                 yield HostLoss(host, Loss.FAMILY, family, detail)
 

@@ -129,6 +129,13 @@ SUSPECTED_BANS = Key(
     "Tell when all ports of a host are lost at once while others answer.",
     default=_CONFIG.watch.suspected_bans,
 )
+LOST_FAMILIES = Key(
+    "watch.lost_families",
+    kind.TRUTH,
+    FILE,
+    "Tell when no port of a host answers over one address family while one does over the other.",
+    default=_CONFIG.watch.lost_families,
+)
 INFERRED_VANTAGE = Key(
     "watch.inferred_vantage",
     kind.TRUTH,
@@ -138,7 +145,7 @@ INFERRED_VANTAGE = Key(
 )
 WATCH = Group(
     "watch",
-    (STALE_CERTIFICATES, TLS_FINDINGS, SUSPECTED_BANS, INFERRED_VANTAGE),
+    (STALE_CERTIFICATES, TLS_FINDINGS, SUSPECTED_BANS, LOST_FAMILIES, INFERRED_VANTAGE),
     FILE,
     "Which conclusions are drawn from several results.",
 )

@@ -12,7 +12,7 @@ from exporter.config.document import Items, MalformedError, Node, Pairs, Scalar,
 from exporter.config.entry import Defaults, HostEntry, read_defaults, read_hosts, read_hosts_file
 from exporter.config.fault import ConfigError, Fault, visible
 from exporter.config.inventory import Inventory
-from exporter.config.layer import Choice, Layer, read_layer
+from exporter.config.layer import Choice, Layer, Setting, read_layer, written
 from exporter.config.model import Config, Watch
 from exporter.config.module import defaults_as_written, read_modules
 from exporter.config.reference import REFERENCE_SECONDS
@@ -83,6 +83,7 @@ def _config(
         inventory.add(entry)
     choice = Choice((top,))
     whole = _daemon(choice)
+    _refuse_gap(choice, whole, source.faults)
     interval = choice.required(daemon.REFERENCE_INTERVAL, REFERENCE_SECONDS)
     inventory.refer(choice.optional(daemon.REFERENCES) or {}, interval)
     modules = read_modules(top.parts.get(key.MODULES.name), defaults, source.name, source.faults)
@@ -122,9 +123,21 @@ def _daemon(choice: Choice) -> Config:
             stale_certificates=choice.required(daemon.STALE_CERTIFICATES, watch.stale_certificates).value,
             tls_findings=choice.required(daemon.TLS_FINDINGS, watch.tls_findings).value,
             suspected_bans=choice.required(daemon.SUSPECTED_BANS, watch.suspected_bans).value,
+            lost_families=choice.required(daemon.LOST_FAMILIES, watch.lost_families).value,
             inferred_vantage=choice.required(daemon.INFERRED_VANTAGE, watch.inferred_vantage).value,
         ),
     )
+
+
+def _refuse_gap(choice: Choice, whole: Config, faults: list[Fault]) -> None:
+    """A gap between variants that their interval has no room for is a fault."""
+    interval = choice.find(daemon.VARIANT_INTERVAL) or Setting(whole.variant_interval)
+    gap = choice.find(daemon.VARIANT_GAP) or Setting(whole.variant_gap)
+    place = gap.place or interval.place
+    if gap.value > interval.value and place is not None:
+        pause = f"variant_gap is {written(gap.value)}, {gap.origin}"
+        turn = f"variant_interval {written(interval.value)}, {interval.origin}"
+        faults.append(place.fault(f"no variant could be made as often as it should: {pause}; {turn}"))
 
 
 def _root(source: Source, text: str) -> Cursor | None:

@@ -34,12 +34,14 @@ class Watch:
     stale_certificates  a port shows an older certificate than another one of its group
     tls_findings        STARTTLS is lost, mangled or broken, passwords or a whole session come before TLS
     suspected_bans      all ports of a host were lost at once while others answer
+    lost_families       no port answers over one address family while one does over the other
     inferred_vantage    without references, a port that times out everywhere is blocked where this machine is
     """
 
     stale_certificates: bool = True
     tls_findings: bool = True
     suspected_bans: bool = True
+    lost_families: bool = True
     inferred_vantage: bool = True
 
 

@@ -79,10 +79,13 @@ def chosen_shard(index: str | None, total: str | None, environment: Mapping[str,
     """
     first = _given(index, INDEX_FLAG, environment, INDEX_VARIABLE)
     second = _given(total, TOTAL_FLAG, environment, TOTAL_VARIABLE)
-    if first is None and second is None:
-        return WHOLE
-    if first is None or second is None:
-        raise ConfigError(_alone(first, second))
+    # One of the two without the other: to watch everything would be as wrong as to watch nothing.
+    if first is None:
+        if second is None:
+            return WHOLE
+        raise ConfigError([second.place.fault(f"needs to know which of them: {INDEX_FLAG} or {INDEX_VARIABLE}")])
+    if second is None:
+        raise ConfigError([first.place.fault(f"needs to know of how many: {TOTAL_FLAG} or {TOTAL_VARIABLE}")])
     faults: list[Fault] = []
     of = _number(second, 1, MAX_TOTAL, faults)
     number = _number(first, 0, MAX_TOTAL - 1, faults)
@@ -127,15 +130,6 @@ def _given(flag: str | None, flag_name: str, environment: Mapping[str, str], var
         return _Given(flag, Place(COMMAND_LINE, 0, flag_name))
     text = environment.get(variable)
     return _Given(text, Place(_ENVIRONMENT, 0, variable)) if text else None
-
-
-def _alone(index: _Given | None, total: _Given | None) -> list[Fault]:
-    """One of the two without the other: to watch everything would be as wrong as to watch nothing."""
-    if index is not None:
-        return [index.place.fault(f"needs to know of how many: {TOTAL_FLAG} or {TOTAL_VARIABLE}")]
-    if total is not None:
-        return [total.place.fault(f"needs to know which of them: {INDEX_FLAG} or {INDEX_VARIABLE}")]
-    return []
 
 
 def _number(given: _Given, least: int, most: int, faults: list[Fault]) -> int | None:

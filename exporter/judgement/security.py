@@ -118,6 +118,10 @@ class StarttlsMemory:
             return replace(self, lost_since=None)
         return self if self.lost_since is not None else replace(self, lost_since=result.started)
 
+    def under(self, target: Target) -> "StarttlsMemory":
+        """The memory when the configuration says `target` from now on: what nobody misses any more is not lost."""
+        return self if _is_wanted(target) else replace(self, lost_since=None)
+
 
 def tls_findings(result: ProbeResult, memory: StarttlsMemory) -> tuple[TlsFinding, ...]:
     """Everything that `result` shows, in the order of the enumeration; empty where nothing was found.

@@ -1,12 +1,13 @@
 """Whether this machine's own network lets it out to a port, so that a server is not blamed for what it did not do.
 
-Many networks block port 25 for their customers. References, hosts that are known to answer, tell it for certain;
-without them it is inferred from all configured hosts failing alike. Nothing here tells a block from a fault that all
-the hosts have in common, such as one data centre with one firewall: an inferred block says that it was inferred.
+Many networks block port 25 for their customers. References, hosts that are known to answer, tell it, unless one of the
+configured hosts is reached on that port meanwhile: a reference may be down as well. Without them it is inferred from
+all configured hosts failing alike. Nothing here tells a block from a fault that all the hosts have in common, such as
+one data centre with one firewall: an inferred block says that it was inferred.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -78,6 +79,19 @@ def by_references(reached: Sequence[bool | None]) -> bool | None:
     if any(reached):
         return True
     return False if False in reached else None
+
+
+def refuted(references: Iterable[Reach], own: Iterable[Reach]) -> bool:
+    """Whether a configured target shows that it is not this network that keeps the `references` from answering.
+
+    One of `own`, the targets of the same port and family, came through after the newest loss with which a reference
+    stopped to answer, and still does. The losses that follow are no news: the reference is probed on while it is down,
+    and the answer would turn with every probe of either.
+    """
+    since = max((one.lost_since for one in references if one.lost_since is not None), default=None)
+    if since is None:
+        return False
+    return any(one.answers and one.last_open is not None and one.last_open > since for one in own)
 
 
 def inferred(port: int, sides: Sequence[Side]) -> bool | None:

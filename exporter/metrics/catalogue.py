@@ -28,6 +28,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the last scheduled probe found everything that the configuration declares, else 0; absent where it "
         "declares nothing and the port is not open.",
         samples=read.of_judgement(lambda judgement: judgement.success),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_port_open",
@@ -36,6 +37,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the last scheduled probe established a TCP connection, 0 if it could not; absent if there was "
         "no address to connect to.",
         samples=read.of_result(lambda result: result.port_open),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_port_expected_open",
@@ -44,6 +46,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the configuration expects the port to be open, 0 if closed or filtered; absent where it expects "
         "nothing.",
         samples=read.port_expected_open,
+        reads=read.session,
     ),
     Metric(
         "mailprobe_outcome_info",
@@ -52,6 +55,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         labels=("outcome", "phase"),
         help="How the last scheduled probe ended, and the phase in which it did.",
         samples=read.outcome,
+        reads=read.session,
     ),
     Metric(
         "mailprobe_probes_total",
@@ -94,6 +98,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         Scope.TARGET,
         help="Reply code of the SMTP greeting in the last scheduled probe: 220, 421, 554 and the like.",
         samples=read.of_result(lambda result: result.findings.greeting_code),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_capability_info",
@@ -103,6 +108,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Capabilities that the server offered in the last scheduled probe, before and inside TLS; only names that "
         "mailprobe knows, and only where the configuration asks for this metric.",
         samples=read.capabilities,
+        reads=read.session,
         optional=True,
     ),
     Metric(
@@ -113,6 +119,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Largest message that the SMTP server says it takes (SIZE), in the last scheduled probe; absent where it "
         "names no fixed limit.",
         samples=read.of_result(lambda result: result.findings.message_size_limit),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_starttls_advertised",
@@ -121,6 +128,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the server offered STARTTLS (or STLS) in the last scheduled probe, 0 if it answered and did not; "
         "absent where it could not be asked.",
         samples=read.of_result(lambda result: result.findings.starttls_advertised),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_tls_established",
@@ -129,6 +137,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the last scheduled probe came into TLS, 0 if TLS was not offered, refused or failed; absent where "
         "the session ended before. It does not say that the certificate is valid.",
         samples=read.of_result(read.tls_established),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_tls_info",
@@ -137,6 +146,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         labels=("version", "cipher", "group"),
         help="What the last scheduled probe negotiated with the server.",
         samples=read.tls,
+        reads=read.session,
     ),
     Metric(
         "mailprobe_cleartext_auth_advertised",
@@ -145,6 +155,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 if the server accepted passwords before TLS in the last scheduled probe, 0 if it did not; absent where "
         "it could not be asked.",
         samples=read.of_result(lambda result: result.findings.cleartext_auth),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_expectation_met",
@@ -154,6 +165,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 or 0 for everything that the configuration declares about the port and the last scheduled probe could "
         "judge.",
         samples=read.expectations,
+        reads=read.session,
     ),
     Metric(
         "mailprobe_last_probe_timestamp_seconds",
@@ -178,6 +190,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         unit="seconds",
         help="Time between two scheduled probes as it is now, with back-off.",
         samples=read.of_state(lambda state: state.interval),
+        reads=read.session,
     ),
     Metric(
         "mailprobe_tls_finding_info",
@@ -187,6 +200,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="What the last scheduled probe showed of an attack on the way into TLS, or of a fault there, one series "
         "for each finding; absent where it found nothing, did not come so far, or the configuration switches it off.",
         samples=read.tls_findings,
+        reads=read.session,
     ),
     Metric(
         "mailprobe_starttls_lost_timestamp_seconds",
@@ -196,6 +210,7 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Unix time at which the first scheduled probe began that missed STARTTLS after it had been offered; "
         "absent unless the last one missed it too, and where the configuration switches it off.",
         samples=read.starttls_lost,
+        reads=read.session,
     ),
     *CERTIFICATE_METRICS,
 )
@@ -241,7 +256,8 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         Scope.HOST,
         labels=("ip_family",),
         help="1 if every port of the host that should be open is lost over this address family while one answers over "
-        "the other, 0 if one answers over this one; absent where neither is so or not every port was tried.",
+        "the other, 0 if one answers over this one; absent where neither is so, not every port was tried, or the "
+        "configuration switches it off.",
         samples=read.family_lost,
     ),
     Metric(
@@ -251,7 +267,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         labels=("ip_family",),
         help="1 if all ports of the host were lost together over this address family while other hosts go on "
         "answering, so that the host may have banned this machine, else 0; absent where fewer than two ports count, "
-        "one was never tried, none was ever open, or the configuration switches it off.",
+        "none was ever open, or the configuration switches it off.",
         samples=read.suspected_ban,
     ),
     Metric(
@@ -293,8 +309,8 @@ VANTAGE_METRICS: Final[tuple[Metric[Vantage], ...]] = (
         Scope.MACHINE,
         labels=("port", "ip_family", "basis"),
         help="1 if somebody is reached on the port over the address family, 0 if the network of this machine lets "
-        "nobody out to it: by the references where one of them tells, else inferred from all hosts failing alike; "
-        "absent where neither tells.",
+        "nobody out to it: by the references where one of them tells, unless a configured host answers there "
+        "meanwhile; else inferred from all hosts failing alike; absent where neither tells.",
         samples=read.vantage_ok,
     ),
 )

@@ -29,6 +29,13 @@ def _shown(state: TargetState) -> Iterator[tuple[Labels, CertificateSeen]]:
             yield _VARIANT_LABELS[seen.variant], CertificateSeen(seen.observed, seen.certificates, seen.verdict)
 
 
+def _certificates(state: TargetState) -> object:
+    """All that a port shows to anybody but when, and what of it counts."""
+    seen, sightings = state.certificate, state.sightings
+    shown = None if seen is None else (seen.chain, seen.verdict)
+    return state.target, shown, state.variants, sightings.different, sightings.earliest
+
+
 def _of_each(value: Callable[[CertificateSeen], float | None]) -> Callable[[TargetState], Iterable[Sample]]:
     """A number of each certificate."""
 
@@ -114,6 +121,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         "the last one that a scheduled probe received, which stays for a while when later probes fail. Variants other "
         "than default are there only while they are shown another certificate.",
         samples=_of_each(lambda seen: seen.leaf.not_after),
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_not_before_timestamp_seconds",
@@ -123,6 +131,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         labels=("variant",),
         help="Unix time at which the server's own certificate begins, as last received by a scheduled probe.",
         samples=_of_each(lambda seen: seen.leaf.not_before),
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_chain_not_after_timestamp_seconds",
@@ -133,6 +142,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Unix time at which the first certificate of the verified path ends, as last received by a scheduled "
         "probe; absent where no path leads to a trusted root.",
         samples=_of_each(_chain_not_after),
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_valid",
@@ -142,6 +152,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="1 or 0 for each of three checks of the certificate last received by a scheduled probe: chain (leads to a "
         "trusted root), name (issued to the expected name), dates (not expired, not too early).",
         samples=_valid,
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_waived_info",
@@ -151,6 +162,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="The checks that do not count, where the configuration declares that the certificate must be valid and "
         "leaves some of them out, one series for each.",
         samples=_waived,
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_error_info",
@@ -159,6 +171,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         labels=("reason", "variant"),
         help="Why the certificate last received by a scheduled probe is not valid, one series for each reason.",
         samples=_errors,
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_info",
@@ -167,6 +180,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         labels=("fingerprint_sha256", "subject", "issuer", "serial", "key_type", "key_bits", "signature", "variant"),
         help="The server's own certificate, as last received by a scheduled probe; values are cut at 128 bytes.",
         samples=_info,
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_observed_timestamp_seconds",
@@ -184,6 +198,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Different certificates that the ordinary scheduled probes of the last hour were shown (of the last two "
         "probes where they are rarer); absent where there was none, or the configuration switches it off.",
         samples=_different,
+        reads=_certificates,
     ),
     Metric(
         "mailprobe_certificate_earliest_not_after_timestamp_seconds",
@@ -193,6 +208,7 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         help="Unix time at which the first to end of these certificates ends; only while scheduled probes were shown "
         "more than one.",
         samples=_earliest,
+        reads=_certificates,
     ),
     Metric(
         STALE,

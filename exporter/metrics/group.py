@@ -27,7 +27,9 @@ class CertificateGroup:
         self._shown: dict[Entry, Shown] = {}
         self._ends: dict[str, Counter[float]] = defaultdict(Counter)
         self._newest: dict[str, float] = {}
-        self._newest_since: dict[str, float] = {}
+        # When each end came up, by key type and end. What a member takes along when it leaves is kept until `settle`: a
+        # reload has members leave that are back at once, and what they show is no newer for that.
+        self._since: dict[tuple[str, float], float] = {}
 
     @property
     def members(self) -> Iterator[Entry]:
@@ -49,11 +51,19 @@ class CertificateGroup:
             self._shown[member] = shown
         else:
             del self._shown[member]
-        return True, self._recount(before, shown, now)
+        changed = self._recount(before, shown, now)
+        for key_type, (_, end) in before.items():
+            if end not in self._ends[key_type]:
+                del self._since[key_type, end]
+        return True, changed
 
     def leave(self, member: Entry, now: float) -> bool:
         """Forget a member; true if the newest end is another one now."""
         return self._recount(self._shown.pop(member, {}), {}, now)
+
+    def settle(self) -> None:
+        """All that left to come back are back: forget what those that did not have shown."""
+        self._since = {known: since for known, since in self._since.items() if known[1] in self._ends[known[0]]}
 
     def stale(self, member: Entry) -> bool | None:
         """Whether a member shows an older certificate than the group; `None` where nothing can be compared.
@@ -70,7 +80,7 @@ class CertificateGroup:
         return stale(ends(Sightings(sightings), leaves), self._newest) or False
 
     def _is_news(self, key_type: str | None, seen: float) -> bool:
-        return key_type is not None and seen >= self._newest_since.get(key_type, seen)
+        return key_type in self._newest and seen >= self._since[key_type, self._newest[key_type]]
 
     def _recount(self, before: Shown, shown: Shown, now: float) -> bool:
         """Count what a member shows in the place of what it showed; true if the newest end is another one now."""
@@ -83,10 +93,10 @@ class CertificateGroup:
             for _, end in _of_type(before, key_type):
                 if not counted[end]:
                     del counted[end]
+            for _, end in _of_type(shown, key_type):
+                self._since.setdefault((key_type, end), now)
             newest = self._newest.get(key_type)
             risen = newest is None or any(end > newest for _, end in _of_type(shown, key_type))
-            if risen:
-                self._newest_since[key_type] = now
             if risen or newest not in counted:
                 changed = True
                 self._renew(key_type, max(counted, default=None))
@@ -94,7 +104,7 @@ class CertificateGroup:
 
     def _renew(self, key_type: str, newest: float | None) -> None:
         if newest is None:
-            del self._newest[key_type], self._newest_since[key_type]
+            del self._newest[key_type]
         else:
             self._newest[key_type] = newest
 

@@ -8,8 +8,8 @@ put into it, can break a line.
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -23,9 +23,11 @@ _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One number of a metric: the suffix to its name (histograms only), and the labels besides those of its owner."""
+class Sample(NamedTuple):
+    """One number of a metric: the suffix to its name (histograms only), and the labels besides those of its owner.
+
+    A tuple, since some twenty are made at every probe, in a quarter of the time of a frozen dataclass.
+    """
 
     value: float
     labels: Labels = ()
@@ -70,12 +72,12 @@ def number(value: float) -> str:
 def lines(name: str, owner: str, samples: Iterable[Sample]) -> bytes:
     """All samples of a metric that belong to one owner, whose own labels are already written."""
     text = ""
-    for sample in samples:
+    for value, pairs, suffix in samples:
         inside = owner
-        if sample.labels:
-            own = labels(sample.labels)
+        if pairs:
+            own = labels(pairs)
             inside = f"{owner},{own}" if owner and own else owner or own
-        text += f"{name}{sample.suffix}{{{inside}}} {number(sample.value)}\n"
+        text += f"{name}{suffix}{{{inside}}} {number(value)}\n"
     return text.encode()
 
 

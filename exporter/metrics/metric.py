@@ -38,6 +38,8 @@ class Metric(Generic[State]):
     labels    besides those of the owner
     samples   from a state to samples; no sample where the value is unknown
     optional  only exposed where the configuration asks for it
+    reads     all that the samples follow from: equal for two states of one owner only where the samples are. Without
+              it they are taken to be others at every probe. Metrics that read the same share one function
     """
 
     name: str
@@ -48,6 +50,7 @@ class Metric(Generic[State]):
     unit: str = ""
     labels: tuple[str, ...] = ()
     optional: bool = False
+    reads: Callable[[State], object] | None = None
 
     @property
     def family(self) -> str:

@@ -12,12 +12,11 @@ from dataclasses import replace
 from exporter.config.model import Watch
 from exporter.judgement.host import BAN_REMARK, family_lost, reached_elsewhere, suspected_ban
 from exporter.judgement.reach import Reach
-from exporter.judgement.vantage import Basis, Side, Vantage, by_references, inferred
+from exporter.judgement.vantage import Basis, Side, Vantage, by_references, inferred, refuted
 from exporter.judgement.variant import VariantStanding
 from exporter.metrics.entry import Entry, Front, Host
 from exporter.metrics.state import AddressCount, HostState, TargetState
 from exporter.results import Outcome
-from exporter.schedule.outage import LEAST_PORTS
 from exporter.targets import AddressRule, IpFamily, Variant
 
 # A host has at most 32 addresses of one family that are probed, so that among twice as many there are always as many
@@ -52,7 +51,10 @@ class Witnesses:
 
 def vantage(front: Front, infer: bool) -> Vantage | None:
     """What is known about the way out to a port: by the references, else by all hosts alike if `infer`."""
-    told = by_references([reach.answers if reach.outcome is not None else None for reach in front.references.values()])
+    references = front.references.values()
+    told = by_references([reach.answers if reach.outcome is not None else None for reach in references])
+    if told is False and refuted(references, (entry.state.reach for entry in front.answering)):
+        return Vantage(front.port, front.ip_family, True, Basis.INFERRED)
     if told is not None:
         return Vantage(front.port, front.ip_family, told, Basis.REFERENCES)
     told = inferred(front.port, list(_sides(front))) if infer else None
@@ -64,10 +66,12 @@ def fronts_in_doubt(entry: Entry, changed: bool) -> Iterator[Front]:
 
     A network is told from a host by what else answered there between two losses. So one more loss may be the one that
     tells, and who fails alike where the port is known to be blocked tells nothing; and a port that is lost besides
-    takes from what was known of those that time out there.
+    takes from what was known of those that time out there. Who comes through a port that is said to be blocked tells
+    that it is not.
     """
     front, silent = entry.front, entry in entry.host.silent
-    if (silent and not front.blocked) or (changed and not silent):
+    let_through = front.blocked and entry.state.reach.answers
+    if (silent and not front.blocked) or (changed and not silent) or let_through:
         yield front
     if changed and entry.state.reach.lost:
         for sibling in entry.host.silent:
@@ -92,7 +96,11 @@ def together(host: Host, witnesses: Witnesses, watch: Watch) -> HostState:
     """The state of a host with what its ports, as they are now, say together."""
     families = {family: entries for family in IpFamily if (entries := host.over(family))}
     reaches = {family: [entry.state.reach for entry in entries] for family, entries in families.items()}
-    lost = {family: family_lost(own, reaches.get(_OTHER[family], ())) for family, own in reaches.items()}
+    lost = {
+        family: family_lost(own, reaches.get(_OTHER[family], ()))
+        for family, own in reaches.items()
+        if watch.lost_families
+    }
     banned = {family: _banned(entries, witnesses) for family, entries in families.items() if watch.suspected_bans}
     return replace(
         host.state,
@@ -143,17 +151,14 @@ def _side(entry: Entry) -> Side:
 
 def _banned(entries: list[Entry], witnesses: Witnesses) -> bool | None:
     """Whether a ban is suspected where these are all targets of a host over one family."""
-    reaches = [entry.state.reach for entry in entries]
-    # One service that is down at all of its addresses is still one service.
-    if len({entry.front.port for entry in entries if entry.state.reach.counts}) < LEAST_PORTS:
-        return None
-    lost = [entry for entry in entries if entry.state.reach.lost]
-    if not lost:
-        return suspected_ban(reaches, None, False)
+    ports = [(entry.front.port, entry.state.reach) for entry in entries]
+    if not any(entry.state.reach.lost for entry in entries):
+        return suspected_ban(ports, None)
     results = (entry.state.result for entry in entries)
     addresses = {result.address for result in results if result is not None and result.address is not None}
-    elsewhere = reached_elsewhere(reaches, witnesses.besides(entries[0].front.ip_family, addresses))
-    return suspected_ban(reaches, elsewhere, all(entry.front.blocked for entry in lost))
+    others = witnesses.besides(entries[0].front.ip_family, addresses)
+    elsewhere = reached_elsewhere([reach for _, reach in ports], others)
+    return suspected_ban(ports, elsewhere, {entry.front.port for entry in entries if entry.front.blocked})
 
 
 def _variant_ports(entries: Iterable[Entry]) -> tuple[tuple[Variant, VariantStanding, int], ...]:

@@ -86,6 +86,8 @@ class Neighbourhood:
         """Forget the ports and groups that nobody is left of."""
         self._fronts = {key: front for key, front in self._fronts.items() if front.entries or front.references}
         self._groups = {name: group for name, group in self._groups.items() if any(True for _ in group.members)}
+        for group in self._groups.values():
+            group.settle()
 
     def after_probe(self, entry: Entry, before: TargetState, changed: bool, result: ProbeResult) -> Touched:
         """Whom an ordinary `result` of `entry` concerns; `changed`: something else is known of its reach."""

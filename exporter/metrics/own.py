@@ -85,6 +85,21 @@ EXPORTER_METRICS: Final[tuple[Metric[ExporterState], ...]] = (
         help="Share of the configured targets that were probed at least once since the start, from 0 to 1.",
         samples=read.of_exporter(lambda state: state.first_round),
     ),
+    Metric(
+        "mailprobe_workers",
+        Kind.GAUGE,
+        Scope.EXPORTER,
+        help="Processes that probe and run; absent where --probe.workers asks for none.",
+        samples=read.of_exporter(lambda state: state.workers),
+    ),
+    Metric(
+        "mailprobe_worker_restarts_total",
+        Kind.COUNTER,
+        Scope.EXPORTER,
+        help="Processes that were started in the place of one that had ended; absent where --probe.workers asks for "
+        "none.",
+        samples=read.of_exporter(lambda state: state.worker_restarts),
+    ),
 )
 
 
@@ -104,6 +119,7 @@ class OwnMetrics:
         self._told = ExporterState(version)
         self._ask: Callable[[ExporterState], ExporterState] = lambda state: state
         self._ask_access: Callable[[], bool | None] = lambda: None
+        self._ask_workers: Callable[[], tuple[int | None, int | None]] = lambda: (None, None)
         registry.register(self)
 
     def reload(self, successful: bool, timestamp: float) -> None:
@@ -142,9 +158,19 @@ class OwnMetrics:
         """Say how to ask whether the file of TLS and users was read without a fault; without one, do not."""
         self._ask_access = successful
 
+    def observe_workers(self, *, alive: Callable[[], int], restarts: Callable[[], int]) -> None:
+        """Say how to ask for the processes that probe; where the first one does it itself, do not."""
+        self._ask_workers = lambda: (alive(), restarts())
+
     def collect(self) -> Iterator[prometheus_client.Metric]:
         """The catalogue's rows about the exporter, for the registry; a row without a sample is left out."""
-        state = replace(self._ask(self._told), web_file_successful=self._ask_access())
+        workers, restarts = self._ask_workers()
+        state = replace(
+            self._ask(self._told),
+            web_file_successful=self._ask_access(),
+            workers=workers,
+            worker_restarts=restarts,
+        )
         for metric in EXPORTER_METRICS:
             family = prometheus_client.Metric(metric.family, metric.help, metric.kind, metric.unit)
             for sample in metric.samples(state):

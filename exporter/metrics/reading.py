@@ -47,6 +47,20 @@ def of_judgement(value: Callable[[Judgement], Number]) -> TargetReading:
     return lambda state: () if state.judgement is None else one(value(state.judgement))
 
 
+def session(state: TargetState) -> object:
+    """All that a session showed but its times, and what it was judged to be: what most metrics of a target read."""
+    result = state.result
+    if result is None:
+        return state.target, state.judgement, state.interval
+    findings = result.findings
+    return (
+        *(state.target, state.judgement, state.interval, state.tls_findings, state.starttls.lost_since),
+        *(result.target, result.port_open, result.outcome, result.phase, result.tls),
+        *(findings.greeting_code, findings.message_size_limit, findings.starttls_advertised, findings.cleartext_auth),
+        *(findings.capabilities, findings.capabilities_tls),
+    )
+
+
 def port_expected_open(state: TargetState) -> tuple[Sample, ...]:
     """1 or 0 by the configuration, and nothing where nothing is expected."""
     expected = state.target.expectation.state

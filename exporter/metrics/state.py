@@ -75,7 +75,8 @@ class TargetState:
 
     judgement      of `result`
     interval       effective seconds between two probes
-    since          Unix seconds at which the state (outcome and success) began
+    since          Unix seconds at which the state (outcome and success) began; of a failure at which the outage did,
+                   whose reason may change while it lasts
     last_success   Unix seconds at which the last successful probe began
     certificate    the last one seen, perhaps by an earlier probe than the last
     known          an address of this family is known, or was, and DNS has not taken it back since
@@ -139,6 +140,7 @@ class TargetState:
         """
         before = self.judgement
         unchanged = before is not None and (before.outcome, before.success) == (judgement.outcome, judgement.success)
+        goes_on = before is not None and before.success is False and judgement.success is False
         latency = dict(result.durations).get(Phase.GREETING)
         seen = CertificateSeen(result.started, result.certificates, result.verdict) if result.certificates else None
         leaf = seen.leaf if seen is not None else None
@@ -148,7 +150,7 @@ class TargetState:
             result=result,
             judgement=judgement,
             interval=interval,
-            since=self.since if unchanged else result.started,
+            since=self.since if unchanged or goes_on else result.started,
             last_success=result.started if judgement.success else self.last_success,
             certificate=seen or self.certificate,
             known=_known(self.known, result),
@@ -195,12 +197,18 @@ class TargetState:
         return replace(self, certificate=None, variants=bare)
 
     def under(self, target: Target, watch: Watch) -> "TargetState":
-        """The state when the configuration says `target` and `watch` from now on, about the same service."""
+        """The state when the configuration says `target` and `watch` from now on, about the same service.
+
+        Findings are what the last probe shows by the rules of now. Its judgement stands until the next one.
+        """
+        result = None if self.result is None else replace(self.result, target=target)
+        starttls = self.starttls.under(target)
         return replace(
             self,
             target=target,
+            starttls=starttls,
             sightings=self.sightings if watch.stale_certificates else _NO_SIGHTINGS,
-            tls_findings=self.tls_findings if watch.tls_findings else (),
+            tls_findings=tls_findings(result, starttls) if watch.tls_findings and result is not None else (),
             variants=tuple(seen for seen in self.variants if seen.variant in target.variants),
             set_aside=tuple(seen for seen in self.set_aside if seen.variant in target.variants),
         )
@@ -266,6 +274,8 @@ class ExporterState:
     loop_lag              seconds by which the event loop runs late
     first_round           share of the targets that were probed since the start
     web_file_successful   the last attempt to read the file of TLS and users; `None` also where there is none
+    workers               processes that probe and run; `None` also where the first process does it itself
+    worker_restarts       those that were started in the place of one that had ended; likewise
     """
 
     version: str
@@ -277,6 +287,8 @@ class ExporterState:
     loop_lag: float | None = None
     first_round: float | None = None
     web_file_successful: bool | None = None
+    workers: int | None = None
+    worker_restarts: int | None = None
 
 
 def routed(result: ProbeResult) -> bool | None:

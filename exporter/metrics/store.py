@@ -59,7 +59,8 @@ class Store:
 
         `targets` are the ordinary ones; what their variants and the `references` find is recorded without them being
         among these. A target keeps its state as long as its key, its service and its labels stay what they are; what
-        it is judged by may change, and does so from its next probe on. `certificate_retention` in seconds.
+        it is judged by may change, and does so from its next probe on, but for its findings, which do so at once.
+        `certificate_retention` in seconds.
         """
         anew = (watch, capability_metrics) != (self._watch, self._capability_metrics)
         self._watch, self._capability_metrics = watch, capability_metrics

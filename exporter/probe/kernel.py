@@ -20,6 +20,9 @@ _TCP_INFO_BYTES = 104
 _TCP_INFO_RTT = 68
 _TCP_INFO_RETRANSMITS = 100
 
+# Linux alone has it.
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
 # The wall clock was set when it moved by more than this against the monotonic one; both are slewed alike.
 _STEP_SECONDS = 0.001
 
@@ -44,9 +47,12 @@ def acknowledge_at_once(sock: socket.socket) -> None:
     Without it, our delayed acknowledgement against the server's Nagle algorithm adds 40 ms that are nobody's fault
     (seen with Postfix after a TLS 1.3 handshake). Linux forgets the option, so it is set after each read.
     """
-    if hasattr(socket, "TCP_QUICKACK"):
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    if _QUICKACK is not None:
+        # Not `suppress`, which costs more than the call, at every read.
+        try:  # noqa: SIM105
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        except OSError:
+            pass
 
 
 def handshake_round_trip(sock: socket.socket) -> float | None:

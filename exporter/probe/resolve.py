@@ -10,7 +10,8 @@ import asyncio
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import dns.asyncresolver
@@ -30,6 +31,11 @@ _MAX_TTL = 3600.0
 # A failure is asked about again before the next confirming probe (15 s after a change), but not by every port of a
 # host.
 _FAILURE_TTL = 10.0
+
+# That a name has no address of a family is said with a time to live as well (RFC 2308 §5). Most hosts have none in
+# IPv6: without it every port of each would ask anew at every probe. Kept five minutes at most, the longest interval of
+# a well-known port, so that a host that moves into the family is found as soon as one that moves within it.
+_ABSENCE_TTL = 300.0
 
 # One try may take 2 s and all of them 5 s, as in resolv.conf(5): with a single try of 5 s a lost packet is a failed
 # lookup.
@@ -148,11 +154,8 @@ class SystemResolver:
     async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
         """Addresses of `host` in each of `families`, in numerical order; an IP literal is its own answer."""
         started = self._clock()
-        literal = ip_literal(host)
-        if literal is not None:
-            own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
-            answers = {family: _literal(_spelled(host) if family is own else None) for family in families}
-        else:
+        answers = _literals(host, families)
+        if answers is None:
             answers = await self._look_up(ascii_name(host), families)
         return _resolution(answers, self._clock() - started)
 
@@ -161,9 +164,23 @@ class SystemResolver:
         if listed:
             # As `hosts: files dns` in nsswitch.conf does: a name that is listed is not asked about in DNS.
             return {family: _listed(name, listed, family) for family in families}
+        kept = self._kept(name, families)
+        if kept is not None:
+            return kept
         async with asyncio.TaskGroup() as group:
             tasks = {family: group.create_task(self._ask_once(name, family)) for family in families}
         return {family: task.result() for family, task in tasks.items()}
+
+    def _kept(self, name: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer] | None:
+        """What is known of every family, as it nearly always is; a task and a lock for each cost more than a lookup."""
+        now = self._clock()
+        found: dict[IpFamily, _Answer] = {}
+        for family in families:
+            answer = self._cache.get((name, family))
+            if answer is None or now >= answer.expires:
+                return None
+            found[family] = answer
+        return found
 
     async def _ask_once(self, name: str, family: IpFamily) -> _Answer:
         key = (name, family)
@@ -205,7 +222,8 @@ class SystemResolver:
                 Outcome.LOCAL_ERROR if _is_local(error) else Outcome.DNS_ERROR, f"{name}: {_short(error)}"
             )
         if answer.rrset is None:
-            return self._failure(Outcome.DNS_NO_ADDRESS, f"{name} has no {record.name} record")
+            missing = self._failure(Outcome.DNS_NO_ADDRESS, f"{name} has no {record.name} record")
+            return replace(missing, expires=self._clock() + _absence_ttl(answer))
         ttl = min(max(float(answer.chaining_result.minimum_ttl), _MIN_TTL), _MAX_TTL)
         addresses = _usable(str(record.address) for record in answer)
         if not addresses:
@@ -229,6 +247,25 @@ class SystemResolver:
             resolver.timeout, resolver.lifetime = min(_TRY_SECONDS, self._lifetime), self._lifetime
             self._resolver = resolver
         return self._resolver
+
+
+# Asked at every probe; to find that a name is no address takes an exception each time.
+@lru_cache(maxsize=4096)
+def _literals(host: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer] | None:
+    """The answers of an IP literal, which nobody changes; `None` of a name."""
+    literal = ip_literal(host)
+    if literal is None:
+        return None
+    own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
+    return {family: _literal(_spelled(host) if family is own else None) for family in families}
+
+
+def _absence_ttl(answer: dns.resolver.Answer) -> float:
+    """How long it holds that there is no record: as the zone says, else as long as any other failure."""
+    # RFC 2308 §3: the zone says it by its SOA record in the authority section.
+    if not any(records.rdtype == dns.rdatatype.SOA for records in answer.response.authority):
+        return _FAILURE_TTL
+    return min(max(float(answer.chaining_result.minimum_ttl), _FAILURE_TTL), _ABSENCE_TTL)
 
 
 def _literal(address: str | None) -> _Answer:

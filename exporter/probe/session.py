@@ -64,6 +64,9 @@ class Session:
         self._started = self._loop.time()
         self._end = self._started + seconds
         self._tls: TlsSession | None = None
+        # The last flight of a handshake waits for the first command inside TLS, if that comes before anything is read:
+        # one segment less, and the server answers both at once.
+        self._flight_waits = False
         # Of the current phase: when it began, until when it may last, and when its last bytes arrived.
         self._began = self._deadline = self._arrived = self._started
 
@@ -168,6 +171,8 @@ class Session:
     async def _read(self) -> None:
         if self._tls is not None and self._tls.failed:
             self._take(self._tls)
+        if self._flight_waits:
+            await self._flush()
         segment = await self._connection.receive(self._deadline)
         self._arrived = segment.arrived
         if not segment.data:
@@ -200,6 +205,7 @@ class Session:
             await self._flush()
 
     async def _flush(self) -> None:
+        self._flight_waits = False
         if self._tls is not None and (data := self._tls.outgoing()):
             await self._connection.send(data, self._deadline)
 
@@ -229,7 +235,7 @@ class Session:
                 raise _Ended
             complete = await self._advance(session, segment.data)
         self._tls = session
-        await self._flush()
+        self._flight_waits = True
         self._examine(session)
         if self._target.service.tls is not TlsMode.IMPLICIT:
             self._dialog.tls_established()

@@ -16,8 +16,9 @@ from OpenSSL import SSL, crypto
 from exporter.results import TlsFacts
 from exporter.targets import Variant
 
-# More than the longest flight a server sends; OpenSSL's memory BIO is drained with it.
-_DRAIN_BYTES = 65536
+# More than a flight of ours, and than what a server sends at once mostly: what is allocated to drain OpenSSL's memory
+# BIO, as often as it is drained.
+_DRAIN_BYTES = 4096
 
 # The first byte of a record that a server may send first (alert, handshake) and the major version that follows it in
 # every version of TLS (RFC 8446 §5.1).

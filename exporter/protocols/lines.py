@@ -18,6 +18,9 @@ REPLY_LINES = 100
 # A hundred lines of 512 octets, rounded up to a power of two.
 REPLY_LIMIT = 64 * 1024
 
+# A reply that is no longer than this, and whole, is inside every bound that there is for a line and for a reply.
+SHORT_REPLY = 1024
+
 # A session with an upgrade has four long replies: greeting, capabilities, the answer to STARTTLS, capabilities again.
 SESSION_LIMIT = 4 * REPLY_LIMIT
 
@@ -56,8 +59,27 @@ class LineBuffer:
         """Everything that no read has taken yet."""
         return bytes(self._buffer)
 
+    @property
+    def empty(self) -> bool:
+        """Nothing waits to be read. Raises LimitExceeded where nothing more can come."""
+        if self._buffer:
+            return False
+        self._expect_more()
+        return True
+
+    def short_reply(self) -> bytes:
+        """Everything that waits, where it is no more than `SHORT_REPLY` bytes; else nothing. It stays in the buffer."""
+        return bytes(self._buffer) if len(self._buffer) <= SHORT_REPLY else b""
+
+    def take_all(self) -> None:
+        """Let go of everything that waits: it was one reply, and short."""
+        self._buffer.clear()
+        self._searched = 0
+
     def whole_lines(self) -> list[bytes]:
         """The complete lines that wait to be read, without their ends; they stay in the buffer."""
+        if not self._buffer:
+            return []
         *whole, _ = self._buffer.split(b"\n")
         return [bytes(line).removesuffix(b"\r") for line in whole]
 

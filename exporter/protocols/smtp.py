@@ -10,9 +10,11 @@ Serves delivery (25) and submission (465, 587) alike. It never sends MAIL, RCPT 
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
+from exporter.protocols.lines import REPLY_LINES
 from exporter.protocols.transcript import visible
 from exporter.results import Outcome, Phase
 from exporter.targets import TlsMode
@@ -26,6 +28,11 @@ SIZE_DIGITS = 20
 # RFC 5321 §3.2 has a client fall back to HELO when EHLO is not recognized; of the codes in §4.2.2, these two say that
 # the command is unknown. The others refuse this client or its name, and would refuse its HELO as well.
 EHLO_UNKNOWN = frozenset({500, 502})
+
+# A server says at every probe what it said before. To know its replies again, instead of reading them line by line,
+# halves the processor time of the whole dialog (measured: an upgrade, thirty lines). Each has 1 KiB at most: with what
+# is read from them, these take 16 MB at the very most.
+REMEMBERED_REPLIES = 4096
 
 # RFC 5321 §4.2.1: three digits, the first one of which is 2 to 5, then the end, a space or a hyphen, and a text.
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -50,6 +57,14 @@ class Reply:
 
     def __str__(self) -> str:
         return quoted(b"%d %s" % (self.code, self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A reply, and its lines without their ends."""
+
+    reply: Reply
+    lines: tuple[bytes, ...]
 
 
 class SmtpDialog(Dialog):
@@ -88,7 +103,7 @@ class SmtpDialog(Dialog):
             return ()
         self._expect(250, reply, Outcome.EHLO_REJECTED)
         # RFC 5321 §4.1.1.1: the first line names the server; every other one is a keyword and its parameters.
-        return tuple(capability(*words) for text in reply.texts[1:] if (words := text.split()))
+        return _listed(reply.texts[1:])
 
     def _request_tls(self) -> Script:
         yield from self._command("STARTTLS", Phase.STARTTLS)
@@ -121,6 +136,17 @@ class SmtpDialog(Dialog):
     def _reply(self, malformed: Outcome = Outcome.PROTOCOL_ERROR) -> Reading[Reply]:
         """A whole reply, however many lines; `malformed` is what to call something else."""
         self._lines.begin_reply()
+        while self._lines.empty:
+            yield from self._more()
+        whole = _whole_reply(self._lines.short_reply())
+        if whole is not None:
+            self._lines.take_all()
+            self._transcript.extend(whole.lines, sent=False, secured=self._secured)
+            return whole.reply
+        return (yield from self._reply_by_lines(malformed))
+
+    def _reply_by_lines(self, malformed: Outcome) -> Reading[Reply]:
+        """A reply that comes in pieces, is long, is wrong or has something behind it."""
         texts: list[bytes] = []
         code = b""
         while True:
@@ -146,3 +172,24 @@ class SmtpDialog(Dialog):
         # Another positive code is most likely the answer to something else, such as a second greeting.
         if reply.code != code:
             raise Fault(Outcome.PROTOCOL_ERROR, f"{reply} as {self._awaited}")
+
+
+@lru_cache(maxsize=REMEMBERED_REPLIES)
+def _whole_reply(data: bytes) -> _Whole | None:
+    """The one reply that `data` is; `None` where it is anything else, or there are faults in it for others to name."""
+    *ended, rest = data.split(b"\n")
+    lines = tuple(line.removesuffix(b"\r") for line in ended)
+    read = [parts.groups(b"") for line in lines if (parts := _REPLY_LINE.fullmatch(line)) is not None]
+    if rest or not read or len(read) != len(lines) or len(lines) > REPLY_LINES:
+        return None
+    codes, separators, texts = zip(*read, strict=True)
+    # RFC 5321 §4.2.1: every line of a reply carries the same code, and a hyphen announces more lines.
+    if len(set(codes)) > 1 or separators[-1] == b"-" or any(separator != b"-" for separator in separators[:-1]):
+        return None
+    return _Whole(Reply(int(codes[0]), texts), lines)
+
+
+@lru_cache(maxsize=REMEMBERED_REPLIES)
+def _listed(texts: tuple[bytes, ...]) -> Capabilities:
+    """The capabilities in the lines of an answer to EHLO."""
+    return tuple(capability(*words) for text in texts if (words := text.split()))

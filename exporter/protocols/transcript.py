@@ -3,6 +3,7 @@
 It keeps lines and makes them safe to show. It does not interpret them.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import starmap
 
@@ -42,6 +43,11 @@ class Transcript:
         """Keep one line, if there is room for it."""
         if len(self._lines) < TRANSCRIPT_LINES:
             self._lines.append((sent, line[: TEXT_LIMIT + 1], secured))
+
+    def extend(self, lines: Iterable[bytes], *, sent: bool, secured: bool) -> None:
+        """Keep several lines, as far as there is room."""
+        kept = [(sent, line[: TEXT_LIMIT + 1], secured) for line in lines]
+        self._lines += kept[: TRANSCRIPT_LINES - len(self._lines)]
 
     def lines(self) -> tuple[TranscriptLine, ...]:
         """The lines in their order."""

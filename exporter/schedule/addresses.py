@@ -86,23 +86,13 @@ class AddressBook:
             self._forget(key)
         return tuple(_expanded(targets, {key: self._show(key, now)[1] for key in kept}))
 
-    def next_departure(self, host: str) -> float | None:
-        """The instant at which `expand` next gives one address of `host` less if no answer names it again.
-
-        `None`: no address is leaving. It may be past, if nobody has asked since.
-        """
-        ends = (
-            since + self.grace
-            for family in IpFamily
-            for address, since in self._known.get((host, family), _Known()).left
-            if address in self._shown.get((host, family), ())
-        )
-        return min(ends, default=None)
-
-    def left_out(self, host: str, family: IpFamily) -> int:
+    def left_out(self, host: str) -> Mapping[IpFamily, int]:
         """How many addresses that DNS names were not probed when last asked, because there are too many."""
-        known = self._known.get((host, family), _Known())
-        return len(set(known.named).difference(self._shown.get((host, family), ())))
+        return {
+            family: len(set(known.named).difference(self._shown.get((host, family), ())))
+            for family in IpFamily
+            if (known := self._known.get((host, family))) is not None
+        }
 
     def _show(self, key: _Key, now: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What was shown before and what is shown now."""

@@ -15,7 +15,7 @@ traceback instead of showing old numbers for ever.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -224,9 +224,13 @@ class Scheduler:
 
     async def _sleep_until(self, due: float | None) -> None:
         self._wake.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(due):
-                await self._wake.wait()
+        # A timer that wakes us like everything else does; a timeout would cancel this task at every probe.
+        timer = None if due is None else asyncio.get_running_loop().call_at(due, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _start_due(self, probes: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time()

@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 # The toolkit looks at every request; a second keeps a burst of them from becoming a burst of file accesses.
 _LOOK_SECONDS = 1.0
 
-# What tells that a file is another one: renaming changes the inode, writing the time or the size.
-_Stamp = tuple[int, int, int, int] | None
+# What tells that a file is another one: renaming changes the inode, writing the time or the size. The last one changes
+# also with owner and mode: a key that could not be read becomes readable by nothing else.
+_Stamp = tuple[int, int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +81,4 @@ def _stamp(file: Path) -> _Stamp:
         seen = file.stat()
     except OSError:
         return None
-    return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
+    return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size, seen.st_ctime_ns

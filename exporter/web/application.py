@@ -14,17 +14,15 @@ from exporter.web.headers import harden
 from exporter.web.pages import add_pages
 from exporter.web.probe import add_probe
 from exporter.web.probing import Probes
+from exporter.web.scrape import Scrapes
+from exporter.web.turnstile import ASKED, Turnstile, one_by_one
 from exporter.web.view import DaemonView
-
-# Bytes. gzip takes about 3 ms for a megabyte of samples, so up to here less than one, which no probe notices.
-# Some two thousand series; a thread is not worth its own cost below that.
-_COMPRESSED_IN_THE_LOOP = 256 * 1024
 
 
 def application(daemon: DaemonView, probes: Probes | None = None) -> web.Application:
     """All paths, answered out of `daemon`; `/probe` by `probes`, and not at all without. `listen` serves it."""
     endpoints = _Endpoints(daemon)
-    app = web.Application()
+    app = web.Application(middlewares=[one_by_one(Turnstile())])
     app.on_response_prepare.append(_harden)
     add_pages(app, daemon)
     # `add_get` answers HEAD as well.
@@ -50,14 +48,13 @@ class _Endpoints:
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
+        self._scrapes = Scrapes(daemon.render_metrics)
         self._reloading = asyncio.Lock()
 
     async def metrics(self, request: web.Request) -> web.Response:
         """All samples, in the format and the encoding that the client wants."""
-        rendered = self._daemon.render_metrics(_joined(request, hdrs.ACCEPT))
-        if accepts_gzip(_joined(request, hdrs.ACCEPT_ENCODING)):
-            small = len(rendered.body) <= _COMPRESSED_IN_THE_LOOP
-            rendered = rendered.compressed() if small else await asyncio.to_thread(rendered.compressed)
+        gzip = accepts_gzip(_joined(request, hdrs.ACCEPT_ENCODING))
+        rendered = await self._scrapes.answer(_joined(request, hdrs.ACCEPT), gzip=gzip, asked=request[ASKED])
         headers = {hdrs.CONTENT_TYPE: rendered.content_type, hdrs.VARY: "Accept, Accept-Encoding"}
         if rendered.content_encoding is not None:
             headers[hdrs.CONTENT_ENCODING] = rendered.content_encoding

@@ -13,7 +13,7 @@ import asyncio
 import json
 import secrets
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
 from typing import Final
@@ -21,6 +21,8 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from exporter.targets import TargetKey
+from exporter.web.connection import Limits
+from exporter.web.descriptors import affordable
 
 # What a reader may miss before it is told to load everything: half a minute of ten thousand targets at the usual
 # interval of 120 s, and 32 KiB of memory for all readers together.
@@ -37,14 +39,15 @@ _MARK_LENGTH: Final = 64
 class Pace:
     """What streams may take, in seconds and pieces.
 
-    streams   at once; half of the connections that are served, so that the other half is left to Prometheus
+    streams   at once; half of the connections that are served, so that the other half is left to Prometheus. One that
+              does not read costs its event twice, usually some 30 KiB
     between   from one event to the next one of a stream; as fast as people read
     quiet     until a comment shows that the stream lives; proxies cut what is silent for a minute or even half of one
     send      until a reader has taken an event, as with every other answer
     life      of a stream; the browser comes again by itself, and a password that was taken away counts from then on
     """
 
-    streams: int = 32
+    streams: int = field(default_factory=lambda: affordable(Limits().connections) // 2)
     between: float = 1.0
     quiet: float = 20.0
     send: float = 30.0
@@ -150,9 +153,11 @@ class Streams:
             elif now - spoken >= self._pace.quiet:
                 text = ": still here\n\n"
             if text:
-                if not await self._sent(request, response, text):
+                # Not kept beside it: what a slow reader costs is this, and what asyncio has copied of it.
+                data, text = text.encode(), ""
+                if not await self._sent(request, response, data):
                     return
-                text, spoken = "", loop.time()
+                spoken = loop.time()
             if self._closed.is_set() or now >= ends or request.transport is None or request.transport.is_closing():
                 return
             # Each stream in its own beat, counted from when it was opened: a thousand of them are a thousand short
@@ -171,12 +176,12 @@ class Streams:
         data = json.dumps([(key.host, key.port, key.ip_family) for key in keys], separators=(",", ":"))
         return f"event: changed\nid: {self._changes.mark}\ndata: {data}\n\n"
 
-    async def _sent(self, request: web.Request, response: web.StreamResponse, text: str) -> bool:
+    async def _sent(self, request: web.Request, response: web.StreamResponse, data: bytes) -> bool:
         """Whether the reader has taken it; one that does not is cut off."""
         transport = request.transport
         try:
             async with asyncio.timeout(self._pace.send):
-                await response.write(text.encode())
+                await response.write(data)
         except TimeoutError:
             if transport is not None:
                 transport.abort()

@@ -180,7 +180,8 @@ class Directory:
         if configured and not module.name:
             return Question(self._as_configured(aim, module, configured), allowed)
         # As it is written in the configuration, so that a host is one host in all series.
-        host = configured[0].host if configured else aim.host
+        # Any other in one spelling: else each mixture of letter cases would be another question, with its own session.
+        host = configured[0].host if configured else identity(aim.host)
         labels = configured[0].labels if configured else ()
         targets = self._targets(aim, module, port)
         return Question(tuple(replace(target, host=host, labels=labels) for target in targets), allowed)

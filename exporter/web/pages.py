@@ -94,4 +94,6 @@ def _html(request: web.Request, page: Page) -> web.Response:
 
 async def _asset(request: web.Request) -> web.Response:
     asset = ASSETS[request.path.rpartition("/")[2]]
-    return web.Response(text=asset.text, content_type=asset.content_type, headers={hdrs.CACHE_CONTROL: _KEPT})
+    # Another digest is that of another version, behind a proxy perhaps: what its page gets from here must not stay.
+    headers = {hdrs.CACHE_CONTROL: _KEPT} if request.query.get("v") == asset.digest else {}
+    return web.Response(text=asset.text, content_type=asset.content_type, headers=headers)

@@ -68,14 +68,14 @@ class _Endpoint:
         return self._directory
 
     async def _answer(self, question: Question, max_age: float | None, seconds: float | None) -> Answer:
-        bound = self._probes.config.probe_max_age
-        kept = self._probes.reuse(question, bound if max_age is None else min(max_age, bound))
-        if kept is not None:
-            return kept
         if seconds is None:
             # A person, or a script: as long as the longest probe may take.
             seconds = max(target.timeouts.total for target in question.targets) + _OFFSET
         offset = min(_OFFSET, seconds / 2)
+        bound = self._probes.config.probe_max_age
+        kept = self._probes.reuse(question, bound if max_age is None else min(max_age, bound), seconds - offset)
+        if kept is not None:
+            return kept
         return await self._probes.ask(question, seconds - offset, offset / 2)
 
     def _samples(self, request: web.Request, answer: Answer) -> web.Response:

@@ -6,6 +6,7 @@ connected to as it was judged: a name that points elsewhere a moment later gains
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -80,14 +81,18 @@ class _Memory:
     """One question: its probe under way, and its last results.
 
     probe     its own, which remembers what it asked a silent port, for as long as the question is remembered
+    given     seconds that whoever began the flight could wait
+    enough    for whom the results are: who asks for no more seconds; for everybody where the hurry changed nothing
     finished  on the loop's clock; meaningless without results
     """
 
     known: _Known
     probe: ProbeFunction
     flight: asyncio.Task[tuple[ProbeResult, ...] | None] | None = None
+    given: float = 0.0
     results: tuple[ProbeResult, ...] = ()
     finished: float = 0.0
+    enough: float = math.inf
 
 
 @dataclass(eq=False, slots=True)
@@ -141,21 +146,37 @@ class Probes:
         """
         if self._asking >= self._bounds.requests:
             raise NoResult(f"{self._asking} requests wait for a probe, as many as are let in at once")
-        memory = self._memory(question)
-        if memory.flight is None:
-            self._start(question, memory, asyncio.get_running_loop().time() + seconds)
-        assert memory.flight is not None  # just started
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         self._asking += 1
         try:
-            return await self._landed(memory.flight, question, seconds + patience)
+            if (answer := await self._of_the_hasty(question, seconds)) is not None:
+                return answer
+            left = asked + seconds - loop.time()
+            return await self._landed(self._flight(question, left), question, left + patience)
         finally:
             self._asking -= 1
 
-    def reuse(self, question: Question, max_age: float) -> Answer | None:
-        """Results that ended less than `max_age` seconds ago, if there are any."""
+    def reuse(self, question: Question, max_age: float, seconds: float = 0.0) -> Answer | None:
+        """Results that ended less than `max_age` seconds ago, if there are any.
+
+        Not those that only say that somebody had less time than the `seconds` that there are now.
+        """
         memory = self._memories.get(question)
-        age = asyncio.get_running_loop().time() - memory.finished if memory is not None else 0.0
-        return Answer(memory.results, age) if memory is not None and memory.results and age < max_age else None
+        if memory is None or not memory.results or memory.enough < seconds:
+            return None
+        age = asyncio.get_running_loop().time() - memory.finished
+        return Answer(memory.results, age) if age < max_age else None
+
+    async def _of_the_hasty(self, question: Question, seconds: float) -> Answer | None:
+        """What somebody who has less time is finding out just now, unless there was too little of it."""
+        memory = self._memories.get(question)
+        if memory is None or memory.flight is None or memory.given >= seconds:
+            return None
+        began = asyncio.get_running_loop().time()
+        await asyncio.wait({memory.flight}, timeout=seconds)
+        fresh = memory.results and memory.finished >= began and memory.enough >= seconds
+        return Answer(memory.results) if fresh else None
 
     async def stop(self, grace: float) -> None:
         """Begin nothing more; sessions have `grace` seconds to come to their goodbye."""
@@ -183,15 +204,24 @@ class Probes:
         self._memories.move_to_end(question)
         return memory
 
-    def _start(self, question: Question, memory: _Memory, deadline: float) -> None:
+    def _flight(self, question: Question, seconds: float) -> asyncio.Task[tuple[ProbeResult, ...] | None]:
+        """The one under way, else a new one."""
+        memory = self._memories.get(question)
+        if memory is not None and memory.flight is not None:
+            return memory.flight
+        # Before anything is remembered: whoever is turned away must leave nothing behind.
         if self._stopping:
             raise NoResult("mailprobe is stopping")
         if len(self._flights) >= self._bounds.flights:
             raise NoResult(f"{len(self._flights)} probes are under way, as many as are made at once for /probe")
         self._forget()
+        memory = self._memory(question)
+        memory.given = seconds
+        deadline = asyncio.get_running_loop().time() + seconds
         flight = memory.flight = asyncio.create_task(self._fly(question, memory, deadline))
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
+        return flight
 
     def _forget(self) -> None:
         """Let go of results that nobody may get any more, and of questions that nobody asks."""
@@ -239,6 +269,7 @@ class Probes:
             memory.flight = None
         if results:
             memory.results, memory.finished = results, asyncio.get_running_loop().time()
+            memory.enough = memory.given if any(_hurried(result, memory.given) for result in results) else math.inf
         return results
 
     def _visits(self, targets: Sequence[Target], resolution: Resolution) -> Iterator[tuple[Target, str | None]]:
@@ -295,6 +326,11 @@ async def probing(surroundings: Surroundings, bounds: Bounds | None = None) -> A
         yield probes
     finally:
         await probes.cut_off()
+
+
+def _hurried(result: ProbeResult, given: float) -> bool:
+    """The server was not given the time that the configuration gives it."""
+    return result.outcome is Outcome.TOTAL_TIMEOUT and given < result.target.timeouts.total
 
 
 def _all_allowed(question: Question, visits: Sequence[tuple[Target, str | None]]) -> bool:

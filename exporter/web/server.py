@@ -9,19 +9,23 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from exporter.web.access import Access
 from exporter.web.address import ListenAddress, open_sockets, parse_address
-from exporter.web.connection import Connection, Limits, Refusal
+from exporter.web.connection import Connection, HangUp, Limits, Outbox, Refusals
+from exporter.web.descriptors import affordable
 from exporter.web.guard import HEALTH_PATHS, guard, send_headers
 from exporter.web.handshake import Handshakes
 from exporter.web.inherited import inherited_sockets
 from exporter.web.prefix import mounted
 
 _log = logging.getLogger(__name__)
+
+# Connections that nobody has accepted yet: asyncio's own default.
+_QUEUE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ async def serve(app: web.Application, service: Service, limits: Limits | None = 
     `limits.stop` seconds.
     """
     limits = limits or Limits()
+    limits = _within_descriptors(limits)
     whole = _guarded(app, service)
     wanted = [parse_address(text) for text in service.addresses]
     async with AsyncExitStack() as owned:
@@ -58,7 +63,8 @@ async def serve(app: web.Application, service: Service, limits: Limits | None = 
         for sock in sockets:
             owned.callback(sock.close)
         # Signals are the daemon's, and so is the log of requests: there is none.
-        runner = web.AppRunner(whole, handle_signals=False, shutdown_timeout=limits.stop)
+        # aiohttp takes this time twice: for the answer, and again for the handler that it cancels then.
+        runner = web.AppRunner(whole, handle_signals=False, shutdown_timeout=limits.stop / 2)
         await runner.setup()
         server = runner.server
         assert server is not None  # `setup` makes it
@@ -67,7 +73,7 @@ async def serve(app: web.Application, service: Service, limits: Limits | None = 
         owned.push_async_callback(handshakes.close)
         reception = _Reception(server, handshakes, service.access, limits)
         for sock in sockets:
-            owned.callback((await asyncio.get_running_loop().create_server(reception.welcome, sock=sock)).close)
+            owned.callback((await _accepting(sock, reception)).close)
         scheme = "https" if service.access is not None and service.access.rules.tls is not None else "http"
         yield tuple(_url(scheme, sock) + service.prefix for sock in sockets)
 
@@ -81,6 +87,15 @@ async def listen(
         yield urls
 
 
+async def _accepting(sock: socket.socket, reception: "_Reception") -> asyncio.Server:
+    # `backlog` is also how often asyncio accepts in a row, and where descriptors are short it logs every time and comes
+    # again as many times: a hundred lines become thousands within seconds. Once each time is enough.
+    server = await asyncio.get_running_loop().create_server(reception.welcome, sock=sock, backlog=1)
+    # The queue of the kernel is as long as asyncio would have made it.
+    sock.listen(_QUEUE)
+    return server
+
+
 class _Reception:
     """Decides what a new connection becomes."""
 
@@ -89,22 +104,37 @@ class _Reception:
         self._handshakes = handshakes
         self._access = access
         self._limits = limits
+        self._outbox = Outbox(limits.held)
+        self._refusals = Refusals(limits.refusals, limits.refusal)
         self._full = False
 
     def welcome(self) -> asyncio.Protocol:
         """The protocol of the next connection."""
         was_full = self._full
         self._full = len(self._server.connections) + len(self._handshakes) >= self._limits.connections
-        if self._full:
-            if not was_full:
-                # Once, and not for each: strangers must not be able to fill the log.
-                _log.warning("%d HTTP connections at once: further ones are refused", self._limits.connections)
-            return Refusal()
+        if self._full and not was_full:
+            # Once, and not for each: strangers must not be able to fill the log.
+            _log.warning("%d HTTP connections at once: further ones are refused", self._limits.connections)
         tls = None if self._access is None else self._access.rules.tls
+        if self._full:
+            # With TLS a word would cost the handshake that was to be saved.
+            return self._refusals.protocol() if tls is None else HangUp()
         return self._connection() if tls is None else self._handshakes.protocol(tls, self._connection)
 
     def _connection(self, taken: asyncio.Event | None = None) -> Connection:
-        return Connection(self._server, self._limits, taken)
+        return Connection(self._server, self._limits, self._outbox, taken)
+
+
+def _within_descriptors(limits: Limits) -> Limits:
+    connections = affordable(limits.connections)
+    if connections < limits.connections:
+        _log.warning(
+            "too few file descriptors: %d HTTP connections at once are served instead of %d "
+            "(raise the hard limit: LimitNOFILE= in systemd, --ulimit nofile= of containers)",
+            connections,
+            limits.connections,
+        )
+    return replace(limits, connections=connections)
 
 
 def _guarded(app: web.Application, service: Service) -> web.Application:
@@ -131,5 +161,7 @@ async def _stop(runner: web.AppRunner, server: web.Server) -> None:
 
 def _url(scheme: str, sock: socket.socket) -> str:
     where = sock.getsockname()
-    # A socket of systemd may be a file.
-    return f"unix:{where}" if isinstance(where, str) else f"{scheme}://{ListenAddress(*where[:2])}"
+    if sock.family == socket.AF_UNIX:
+        # A socket of systemd may be a file, or a name without one (unix(7)), which is written with @ as in its unit.
+        return f"unix:{where}" if isinstance(where, str) else f"unix:@{os.fsdecode(where[1:])}"
+    return f"{scheme}://{ListenAddress(*where[:2])}"

@@ -111,6 +111,7 @@ def hosts(number: int, *ports: ProbeResult) -> list[ProbeResult]:
     [
         ([silent(25)], [DEAF], [Vantage(25, IPV4, False, Basis.REFERENCES)]),
         ([silent(25)], [DEAF, REFERENCE], [Vantage(25, IPV4, True, Basis.REFERENCES)]),
+        ([healthy(25)], [DEAF], [Vantage(25, IPV4, True, Basis.INFERRED)]),
         ([silent(25)], [NAMELESS], []),
         ([silent(25)], [over_ipv6(DEAF)], [Vantage(25, IPV6, False, Basis.REFERENCES)]),
         (
@@ -129,6 +130,7 @@ def hosts(number: int, *ports: ProbeResult) -> list[ProbeResult]:
     ids=[
         "no reference answers",
         "one of two references answers",
+        "no reference answers, and a host does",
         "a reference without a name",
         "blocked over the other family",
         "three hosts fail alike",
@@ -209,6 +211,10 @@ def test_what_this_network_blocks_is_no_fault_of_a_host() -> None:
 
     assert [vantage.ok for vantage in blocked.vantages] == [False, False]
     assert blocked.losses == over_one_family.losses == ()
+
+
+def test_a_lost_family_can_be_left_unsaid() -> None:
+    assert a_round(healthy(25), over_ipv6(closed(25)), watch=Watch(lost_families=False)).losses == ()
 
 
 def test_a_lost_host_is_told_with_what_may_be_the_reason() -> None:

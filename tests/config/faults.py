@@ -560,6 +560,18 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ':5: hosts[0].ports[1].variants[1]: is named twice: "rsa"',
         ':6: hosts[0].ports[2].variants: must be a list, not "none"',
     ),
+    "variant-interval-below-built-in-gap": (
+        (
+            ":1: variant_interval: no variant could be made as often as it should: variant_gap is 600s, built in; "
+            "variant_interval 300s, main file (variant-interval-below-built-in-gap.yml:1)"
+        ),
+    ),
+    "variant-gap-above-interval": (
+        (
+            ":2: variant_gap: no variant could be made as often as it should: variant_gap is 1h, main file "
+            "(variant-gap-above-interval.yml:2); variant_interval 600s, main file (variant-gap-above-interval.yml:1)"
+        ),
+    ),
     "variants-without-tls": (
         ":2: defaults.ports.27.variants: have no meaning with tls: none, where no handshake is ever made",
         ":8: hosts[1].ports[0].variants: have no meaning with tls: none, where no handshake is ever made",
@@ -568,6 +580,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         ":1: watch.stale_certificate: is not a known key: did you mean stale_certificates?",
         ":1: watch.tls_findings: must be true or false, not no",
         ":1: watch.suspected_bans: must be true or false: write false without quotes",
+        ":1: watch.lost_families: must be true or false, not 1",
     ),
     "watch-not-mapping": (":1: watch: must be a mapping, not false",),
     "modules": (

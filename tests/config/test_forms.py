@@ -301,7 +301,12 @@ def test_the_daemon_has_its_own_settings() -> None:
     variant_interval: 7d
     variant_gap: 0s
     address_grace: 1d
-    watch: {stale_certificates: false, tls_findings: false, suspected_bans: false, inferred_vantage: false}
+    watch:
+      stale_certificates: false
+      tls_findings: false
+      suspected_bans: false
+      lost_families: false
+      inferred_vantage: false
     hosts: []
     """
     found = config(text)
@@ -310,10 +315,10 @@ def test_the_daemon_has_its_own_settings() -> None:
     assert (found.min_gap, found.first_round, found.certificate_retention) == (0, 5, 129_600)
     assert found.capability_metrics is True
     assert (found.variant_interval, found.variant_gap, found.address_grace) == (604_800, 0, 86_400)
-    assert found.watch == Watch(False, False, False, False)
+    assert found.watch == Watch(False, False, False, False, False)
 
 
-@pytest.mark.parametrize("name", ["stale_certificates", "tls_findings", "suspected_bans", "inferred_vantage"])
+@pytest.mark.parametrize("name", Watch.__slots__)
 def test_each_conclusion_can_be_switched_off_by_itself(name: str) -> None:
     found = config(f"{{watch: {{{name}: false}}, hosts: []}}").watch
     assert found == replace(Watch(), **{name: False})

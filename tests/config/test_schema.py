@@ -102,7 +102,7 @@ def test_the_schema_accepts_the_example() -> None:
         "hosts_files: ['conf.d/*.yml']",
         "{hosts: [], defaults: {valid_certificate: {dates: false}, min_tls: TLSv1.2, greeting_codes: [554]}}",
         "{hosts: [], references: {25: [mx.example.net, 192.0.2.1]}, reference_interval: 1m}",
-        "{hosts: [], watch: {tls_findings: false}}",
+        "{hosts: [], watch: {tls_findings: false, lost_families: false}}",
         "{hosts: [], probe_allow: [a.example, .example, 192.0.2.1, '2001:db8::/32'], probe_max_age: 0s}",
         "{hosts: [], modules: {a: {}, b-1: {port: 25, ip_families: [ipv6], server_name: a.example, interval: 1m}}}",
         "{hosts: [], references: {}, variant_interval: 1h, variant_gap: 0s, address_grace: 1h}",

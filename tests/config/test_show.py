@@ -53,6 +53,7 @@ mailprobe:                                                                # conf
   watch.stale_certificates: true                                          # built in
   watch.tls_findings: true                                                # built in
   watch.suspected_bans: false                                             # main file (conf.yml:3)
+  watch.lost_families: true                                               # built in
   watch.inferred_vantage: true                                            # built in
   reference_interval: 300s                                                # built in
   references: {25: [mx.example.net], 993: [192.0.2.1, imap.example.net]}  # main file (conf.yml:4)
@@ -211,7 +212,7 @@ def test_a_command_line_is_shown_as_one() -> None:
         pytest.param("{hosts: [], probe_allow: [a.example], defaults: {expect: any}}", id="no modules"),
         pytest.param(
             "{hosts: [], nameservers: [192.0.2.53], metrics: {capabilities: true}, min_gap: 1500ms, variant_gap: 1m, "
-            "variant_interval: 1h, address_grace: 0s, watch: {tls_findings: false, inferred_vantage: false}}",
+            "variant_interval: 1h, address_grace: 0s, watch: {lost_families: false, inferred_vantage: false}}",
             id="daemon",
         ),
     ],

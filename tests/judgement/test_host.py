@@ -23,6 +23,11 @@ IMAPS = reach((95.0, OK), (100.0, REFUSED), (115.0, REFUSED))
 LATER = 300.0
 
 
+def numbered(ports: Sequence[Reach]) -> list[tuple[int, Reach]]:
+    """Each as a port of its own."""
+    return list(enumerate(ports))
+
+
 def test_the_remark_names_fail2ban_and_the_page_that_helps() -> None:
     assert "fail2ban" in BAN_REMARK
     assert "deploy/welcome.md" in BAN_REMARK
@@ -41,6 +46,10 @@ def test_the_remark_names_fail2ban_and_the_page_that_helps() -> None:
         ),
         pytest.param([SMTP, IMAPS, reach((100, REFUSED), state=CLOSED)], True, id="beside-a-closed-port"),
         pytest.param([SMTP, IMAPS, reach((100, REFUSED), state=ANY)], True, id="beside-one-that-was-never-open"),
+        pytest.param([SMTP, IMAPS, reach((250, REFUSED))], True, id="beside-one-that-came-in-since"),
+        pytest.param([SMTP, IMAPS, Reach()], True, id="beside-one-that-was-never-probed"),
+        pytest.param([SMTP, IMAPS, reach((99, Outcome.DNS_ERROR))], True, id="beside-one-that-never-had-an-address"),
+        pytest.param([SMTP, IMAPS, reach((250, OK))], False, id="one-that-came-in-since-answers"),
         pytest.param([reach((90, OK), (100, REFUSED)), reach((100, OK), (210, REFUSED))], True, id="at-one-instant"),
         pytest.param([SMTP, reach((95, OK), (100, REFUSED), (220, OK))], False, id="one-is-back"),
         pytest.param([SMTP, reach((95, OK), (215, OK))], False, id="one-still-answers"),
@@ -51,14 +60,13 @@ def test_the_remark_names_fail2ban_and_the_page_that_helps() -> None:
         pytest.param([SMTP, reach((100, REFUSED))], False, id="one-was-never-open"),
         pytest.param([SMTP], None, id="a-single-port"),
         pytest.param([SMTP, reach((100, REFUSED), state=ANY)], None, id="one-that-counts"),
-        pytest.param([SMTP, IMAPS, Reach()], None, id="one-was-never-probed"),
-        pytest.param([SMTP, IMAPS, reach((99, Outcome.DNS_ERROR))], None, id="one-never-had-an-address"),
+        pytest.param([SMTP, Reach()], None, id="one-was-never-probed"),
         pytest.param([reach((100, REFUSED)), reach((210, REFUSED))], None, id="none-was-ever-open"),
         pytest.param([], None, id="no-ports"),
     ],
 )
 def test_a_ban_is_suspected_when_all_ports_went_together(ports: Sequence[Reach], suspected: bool | None) -> None:
-    assert suspected_ban(ports, LATER, False) is suspected
+    assert suspected_ban(numbered(ports), LATER) is suspected
 
 
 @pytest.mark.parametrize(
@@ -67,11 +75,14 @@ def test_a_ban_is_suspected_when_all_ports_went_together(ports: Sequence[Reach],
     ids=["never", "before", "at-the-first-loss", "since"],
 )
 def test_a_ban_is_suspected_only_while_others_are_reached(elsewhere: float | None, suspected: bool) -> None:
-    assert suspected_ban([SMTP, IMAPS], elsewhere, False) is suspected
+    assert suspected_ban(numbered([SMTP, IMAPS]), elsewhere) is suspected
 
 
 def test_what_this_network_does_is_no_ban() -> None:
-    assert suspected_ban([SMTP, IMAPS], LATER, True) is False
+    assert suspected_ban([(25, SMTP), (993, IMAPS)], LATER, {25, 993}) is False
+    assert suspected_ban([(25, SMTP), (993, IMAPS)], LATER, {25}) is True
+    # Whether the port that was never there is blocked as well says nothing.
+    assert suspected_ban([(25, SMTP), (993, IMAPS), (4190, reach((250, TIMEOUT)))], LATER, {25, 993}) is False
 
 
 @pytest.mark.parametrize(
@@ -86,10 +97,19 @@ def test_what_this_network_does_is_no_ban() -> None:
 def test_a_service_that_is_gone_for_hours_does_not_hide_a_ban(old: Reach) -> None:
     banned = [reach((2 * HOUR, OK), (2 * HOUR + 100 + port, REFUSED)) for port in range(3)]
 
-    assert suspected_ban([old, *banned], 3 * HOUR, False) is True
-    assert suspected_ban([old, banned[0]], 3 * HOUR, False) is False
+    assert suspected_ban(numbered([old, *banned]), 3 * HOUR) is True
+    assert suspected_ban(numbered([old, banned[0]]), 3 * HOUR) is False
     # Nobody was reached since.
-    assert suspected_ban([old, *banned], 2 * HOUR, False) is False
+    assert suspected_ban(numbered([old, *banned]), 2 * HOUR) is False
+
+
+def test_one_port_at_two_addresses_is_one_port_whatever_is_beside_it() -> None:
+    at_two = [(25, reach((2 * HOUR, OK), (2 * HOUR + 100 + n, REFUSED))) for n in range(2)]
+    given_up, never_there = reach((0, OK), (10, REFUSED), (2 * HOUR, REFUSED)), reach((2 * HOUR + 10, REFUSED))
+
+    assert suspected_ban(at_two, 3 * HOUR) is None
+    assert suspected_ban([*at_two, (587, given_up)], 3 * HOUR) is False
+    assert suspected_ban([*at_two, (587, never_there)], 3 * HOUR) is False
 
 
 LOST = reach((50, OK), (100, TIMEOUT), (200, TIMEOUT))
@@ -113,6 +133,20 @@ def test_others_are_heard_if_they_were_well_before_the_newest_loss(
     others: Sequence[Reach], instant: float | None
 ) -> None:
     assert reached_elsewhere([reach((50, OK), (90, TIMEOUT)), LOST], others) == instant
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(reach((10, REFUSED), (300, REFUSED)), id="never-open"),
+        pytest.param(reach((10, REFUSED), (300, REFUSED), state=CLOSED), id="that-should-be-closed"),
+        pytest.param(reach((10 - HOUR, OK), (20 - HOUR, REFUSED), (300, REFUSED)), id="of-an-earlier-matter"),
+    ],
+)
+def test_a_port_that_is_not_lost_with_the_others_does_not_let_them_be_heard_later(other: Reach) -> None:
+    back_only_after_the_loss = [reach((90, OK), (120, TIMEOUT), (210, OK))]
+
+    assert reached_elsewhere([LOST, other], back_only_after_the_loss) is None
 
 
 def test_while_nothing_is_lost_nobody_is_asked() -> None:
@@ -173,7 +207,7 @@ def verdicts(ports: list[Port], until: float, lost: Lost) -> list[tuple[float, b
         one.reach = one.reach.after(seen(at, outcome, port=one.port, host=one.host))
         reaches = [port.reach for port in own]
         elsewhere = reached_elsewhere(reaches, [port.reach for port in others])
-        said.append((at, suspected_ban(reaches, elsewhere, False)))
+        said.append((at, suspected_ban(numbered(reaches), elsewhere)))
     return said
 
 
@@ -240,6 +274,6 @@ def test_a_ban_of_one_address_of_ours_is_a_ban_and_a_lost_family_at_once() -> No
     banned = [SMTP, IMAPS]
     well = [reach((90, OK), (LATER, OK)), reach((95, OK), (LATER, OK))]
 
-    assert suspected_ban(banned, LATER, False) is True
-    assert suspected_ban(well, LATER, False) is False
+    assert suspected_ban(numbered(banned), LATER) is True
+    assert suspected_ban(numbered(well), LATER) is False
     assert (family_lost(banned, well), family_lost(well, banned)) == (True, False)

@@ -107,6 +107,12 @@ def test_forbidding_what_was_lost_ends_the_loss() -> None:
     assert memory.lost_since is None
 
 
+def test_a_loss_ends_when_the_configuration_forbids_the_offer_and_not_when_it_says_the_same() -> None:
+    memory = remembered(offering(STARTTLS, 100.0), missing(STARTTLS, 200.0))
+    assert memory.under(STARTTLS) == memory
+    assert memory.under(FORBIDDEN) == StarttlsMemory(last_offered=100.0)
+
+
 def test_an_offer_that_may_be_made_or_not_is_lost_all_the_same() -> None:
     of = target(expects=expectation(starttls=StarttlsRule.OPTIONAL))
     result = missing(of, 200.0)

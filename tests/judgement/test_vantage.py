@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.judgement.reach import Reach
-from exporter.judgement.vantage import LEAST_HOSTS, Basis, Side, Vantage, by_references, inferred, worth_asking
+from exporter.judgement.vantage import LEAST_HOSTS, Basis, Side, Vantage, by_references, inferred, refuted, worth_asking
 from exporter.results import Outcome
 from exporter.targets import IpFamily, PortState
 from tests.judgement.reaching import OK, REFUSED, TIMEOUT, Port, reach, rounds, seen
@@ -29,6 +29,30 @@ UNREACHABLE = Outcome.NETWORK_UNREACHABLE
 )
 def test_references_tell_by_one_that_is_reached(reached: Sequence[bool | None], ok: bool | None) -> None:
     assert by_references(reached) is ok
+
+
+SINCE_100 = reach((50, OK), (100, REFUSED), (400, REFUSED))
+
+
+@pytest.mark.parametrize(
+    ("references", "own", "so"),
+    [
+        pytest.param([SINCE_100], [reach((60, OK), (160, OK))], True, id="own-port-came-through-since"),
+        pytest.param([SINCE_100], [reach((160, OK)), reach((160, TIMEOUT))], True, id="one-is-enough"),
+        pytest.param([SINCE_100], [reach((60, OK))], False, id="not-since"),
+        pytest.param([SINCE_100], [reach((100, OK))], False, id="at-the-same-time"),
+        pytest.param([SINCE_100], [reach((160, OK), (280, TIMEOUT))], False, id="lost-as-well-by-now"),
+        pytest.param([SINCE_100], [Reach()], False, id="not-probed"),
+        pytest.param([SINCE_100], [], False, id="no-own-port"),
+        pytest.param([SINCE_100, reach((200, REFUSED))], [reach((160, OK))], False, id="the-other-reference-well-then"),
+        pytest.param([SINCE_100, Reach()], [reach((160, OK))], True, id="the-other-reference-unknown"),
+        pytest.param([Reach()], [reach((160, OK))], False, id="nothing-to-refute"),
+    ],
+)
+def test_references_are_refuted_by_a_port_of_ours_that_came_through_since_they_were_lost(
+    references: Sequence[Reach], own: Sequence[Reach], so: bool
+) -> None:
+    assert refuted(references, own) is so
 
 
 @pytest.mark.parametrize(

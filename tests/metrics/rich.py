@@ -55,6 +55,7 @@ def rich_world() -> World:
     world.store.missed(RELAY)
     world.own.reload(True, STARTED)
     world.own.observe_access(lambda: True)
+    world.own.observe_workers(alive=lambda: 2, restarts=lambda: 1)
     world.own.observe(
         targets=lambda: 6,
         in_flight=lambda: 2,

@@ -32,7 +32,8 @@ PROMISED = """
     mailprobe_first_round_progress_ratio mailprobe_tls_finding_info mailprobe_starttls_lost_timestamp_seconds
     mailprobe_certificates_seen mailprobe_certificate_earliest_not_after_timestamp_seconds mailprobe_certificate_stale
     mailprobe_variant_ports mailprobe_family_lost mailprobe_suspected_ban mailprobe_addresses_probed
-    mailprobe_addresses_open mailprobe_vantage_ok mailprobe_certificate_waived_info
+    mailprobe_addresses_open mailprobe_vantage_ok mailprobe_certificate_waived_info mailprobe_workers
+    mailprobe_worker_restarts_total
 """
 
 

@@ -10,7 +10,7 @@ from exporter.judgement.host import BAN_REMARK
 from exporter.judgement.vantage import Basis, Vantage
 from exporter.judgement.variant import VariantStanding, variant_target, worth_making
 from exporter.results import CertificateFacts, Outcome, Phase, ProbeResult
-from exporter.targets import AddressRule, IpFamily, PortState, Target, TlsMode, Variant
+from exporter.targets import AddressRule, AuthRule, IpFamily, PortState, StarttlsRule, Target, TlsMode, Variant
 from tests.judgement.sessions import EXPIRED, LEAF, ONLY_IPV4, STARTED, ended, expectation, healthy, target
 from tests.metrics.rich import without_starttls
 from tests.metrics.world import DAY, World
@@ -72,6 +72,32 @@ def test_ports_that_are_renewed_one_after_another_are_never_stale() -> None:
         world.deliver(shown(port, LEAF, 120 + 40 * place))
         values += [world.value(STALE, port=str(one.service.port)) for one in (first, second, third)]
     assert values == [0] * 9
+
+
+@pytest.mark.parametrize("renewed_again", [0.0, 90.0], ids=["seen before the old one", "seen after it as well"])
+@pytest.mark.parametrize("whole", [True, False], ids=["of everything", "of the renewed port"])
+def test_a_port_stays_stale_over_a_reload(whole: bool, renewed_again: float) -> None:
+    old, new = grouped(587), grouped(993)
+    world = World(old, new)
+    world.deliver(shown(new, LEAF), shown(old, OLD, 60), shown(new, LEAF, renewed_again))
+    assert world.value(STALE, port="587") == 1
+    world.clock.now = STARTED + 120
+    other = new if whole else replace(new, interval=300.0)
+    world.configure([old, other], capability_metrics=whole)
+    assert world.value(STALE, port="587") == 1
+    world.deliver(shown(old, OLD, 180))
+    assert world.value(STALE, port="587") == 1
+
+
+def test_a_certificate_that_was_gone_and_is_back_is_new_again() -> None:
+    old, new = grouped(587), grouped(993)
+    world = World(old, new)
+    world.deliver(shown(new, LEAF), shown(old, OLD, 60))
+    world.configure([old])
+    assert world.value(STALE, port="587") == 0
+    world.configure([old, new])
+    world.deliver(shown(new, LEAF, 300))
+    assert world.value(STALE, port="587") == 0
 
 
 def test_old_and_new_by_turns_stay_stale_until_the_old_one_was_not_seen_for_an_hour() -> None:
@@ -369,6 +395,33 @@ def test_no_finding_is_told_where_that_is_switched_off() -> None:
     assert world.value("mailprobe_starttls_lost_timestamp_seconds") is None
 
 
+def test_what_is_no_finding_under_the_new_configuration_goes_with_the_reload() -> None:
+    port = target()
+    rules = expectation(starttls=StarttlsRule.FORBIDDEN, auth_before_tls=AuthRule.ALLOWED)
+    world = World(port)
+    lost = without_starttls(port, STARTED + 120)
+    lost = replace(lost, findings=replace(lost.findings, cleartext_auth=True))
+    world.deliver(healthy(port), lost)
+    found = {labels["finding"] for labels, _ in world.samples("mailprobe_tls_finding_info")}
+    assert found == {"starttls_lost", "cleartext_auth"}
+    world.configure([replace(port, expectation=rules)])
+    assert world.samples("mailprobe_tls_finding_info") == []
+    assert world.samples("mailprobe_starttls_lost_timestamp_seconds") == []
+    state = world.store.state(port.key)
+    assert state is not None
+    assert state.starttls.lost_since is None
+
+
+def test_a_finding_stays_over_a_reload_that_says_nothing_of_it_and_comes_with_the_switch() -> None:
+    port = target()
+    world = World(port)
+    world.deliver(healthy(port), without_starttls(port, STARTED + 120))
+    for watch in (Watch(tls_findings=False), Watch()):
+        world.configure([replace(port, interval=300.0)], watch=watch)
+        assert bool(world.samples("mailprobe_tls_finding_info")) is watch.tls_findings
+    assert world.value("mailprobe_starttls_lost_timestamp_seconds") == STARTED + 120
+
+
 # A host and its families.
 
 
@@ -402,6 +455,17 @@ def test_nobody_is_suspected_where_that_is_switched_off() -> None:
     world, here = banned_world(Watch(suspected_bans=False))
     assert world.samples("mailprobe_suspected_ban") == []
     assert remarks(world, here[0]) == ()
+
+
+def test_a_ban_does_not_end_because_a_reload_brings_in_another_port() -> None:
+    world, here = banned_world()
+    there, added = host("mx2.example.org"), target(port=4190)
+    world.configure([*here, added, *there])
+    assert world.value("mailprobe_suspected_ban", host="mail.example.org") == 1
+    world.deliver(*at("mail", [added], Outcome.CONNECT_TIMEOUT, 300))
+    assert world.value("mailprobe_suspected_ban", host="mail.example.org") == 1
+    world.deliver(*at("mail", [added], Outcome.OK, 420))
+    assert world.value("mailprobe_suspected_ban", host="mail.example.org") == 0
 
 
 def test_another_name_of_the_same_address_is_no_witness() -> None:
@@ -448,6 +512,15 @@ def test_a_family_that_is_dead_alone_is_told() -> None:
     assert world.value("mailprobe_family_lost", ip_family="ipv6") == 1
     world.deliver(*at("v4", v4, Outcome.CONNECT_TIMEOUT, 120))
     assert world.value("mailprobe_family_lost", ip_family="ipv6") is None
+
+
+def test_no_family_is_lost_where_that_is_switched_off() -> None:
+    v4, v6 = host("mail.example.org"), host("mail.example.org", family=IpFamily.IPV6)
+    world = World(*v4, *v6, watch=Watch(lost_families=False))
+    world.deliver(*at("v4", v4, Outcome.OK), *at("v6", v6, Outcome.CONNECT_TIMEOUT))
+    assert world.samples("mailprobe_family_lost") == []
+    world.configure([*v4, *v6])
+    assert world.value("mailprobe_family_lost", ip_family="ipv6") == 1
 
 
 def test_a_family_whose_addresses_are_gone_is_neither_lost_nor_well() -> None:
@@ -535,6 +608,24 @@ def test_a_reference_that_cannot_be_asked_any_more_says_nothing(before: Outcome,
     assert world.samples("mailprobe_vantage_ok") == []
     world.deliver(ended(known, before, STARTED + 600))
     assert world.value("mailprobe_vantage_ok") == (before is Outcome.OK)
+
+
+def test_a_port_of_ours_that_answers_is_believed_and_not_the_reference_that_does_not() -> None:
+    here, there, known = target(port=25), target(host="mx2.example.org", port=25), reference()
+    world = World(here, there, references=[known])
+    world.deliver(healthy(here), ended(there, Outcome.CONNECT_TIMEOUT))
+    world.deliver(ended(known, Outcome.CONNECT_REFUSED, STARTED + 30))
+    assert world.value("mailprobe_vantage_ok", basis="references") == 0
+    assert remarks(world, there) == ("this network blocks port 25 over ipv4",)
+    world.deliver(healthy(here, STARTED + 60))
+    assert remarks(world, there) == ()
+    for round_ in (1, 2, 3):
+        assert world.samples("mailprobe_vantage_ok") == [({"port": "25", "ip_family": "ipv4", "basis": "inferred"}, 1)]
+        world.deliver(ended(known, Outcome.CONNECT_REFUSED, STARTED + 300 * round_))
+    world.deliver(ended(here, Outcome.CONNECT_REFUSED, STARTED + 1200))
+    assert world.samples("mailprobe_vantage_ok") == [({"port": "25", "ip_family": "ipv4", "basis": "references"}, 0)]
+    world.deliver(healthy(known, STARTED + 1230))
+    assert world.samples("mailprobe_vantage_ok") == [({"port": "25", "ip_family": "ipv4", "basis": "references"}, 1)]
 
 
 def test_a_reference_that_is_not_one_any_more_says_nothing() -> None:

@@ -65,6 +65,14 @@ def test_the_file_of_users_is_told_only_where_there_is_one() -> None:
     assert [registry.get_sample_value(name) for _ in range(2)] == [1, 0]
 
 
+def test_the_processes_that_probe_are_told_only_where_there_are_any() -> None:
+    metrics, registry = own()
+    names = ("mailprobe_workers", "mailprobe_worker_restarts_total")
+    assert [registry.get_sample_value(name) for name in names] == [None, None]
+    metrics.observe_workers(alive=lambda: 2, restarts=lambda: 5)
+    assert [registry.get_sample_value(name) for name in names] == [2, 5]
+
+
 def test_a_round_of_nothing_is_complete() -> None:
     metrics, registry = own()
     metrics.observe(

@@ -266,6 +266,18 @@ def test_since_tells_when_the_state_began() -> None:
     assert sinces == [STARTED, STARTED, STARTED + 2, STARTED + 2]
 
 
+def test_an_outage_whose_reason_changes_is_still_the_same_outage() -> None:
+    world = World(TARGET)
+    turns = (Outcome.OK, Outcome.CONNECT_TIMEOUT, Outcome.CONNECT_REFUSED, Outcome.CONNECT_TIMEOUT, Outcome.OK)
+    sinces = []
+    for seconds, outcome in enumerate(turns):
+        world.deliver(ended(TARGET, outcome, STARTED + seconds))
+        state = world.store.state(TARGET.key)
+        assert state is not None
+        sinces.append(state.since)
+    assert sinces == [STARTED, *[STARTED + 1] * 3, STARTED + 4]
+
+
 def test_states_come_in_the_order_of_the_configuration_probed_or_not() -> None:
     world = World(OTHER, TARGET)
     world.deliver(healthy(TARGET))

@@ -23,8 +23,10 @@ def records(name: str, ttl: int, kind: str, *values: str) -> dns.rrset.RRset:
 class NameServer(asyncio.DatagramProtocol):
     """`async with NameServer(answers) as server:` answers on 127.0.0.1, `server.port`. Unknown names do not exist."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, authority: tuple[dns.rrset.RRset, ...] = ()) -> None:
+        """`authority`: what stands in that section of every answer without a record."""
         self.answers = answers
+        self.authority = authority
         self.questions: list[tuple[str, str]] = []
         self.on_question: Callable[[], None] | None = None
 
@@ -53,6 +55,7 @@ class NameServer(asyncio.DatagramProtocol):
         response.flags |= dns.flags.RA
         if isinstance(answer, list):
             response.answer.extend(answer)
+            response.authority.extend(() if answer else self.authority)
         else:
             response.set_rcode(answer)
         self._transport.sendto(response.to_wire(), addr)

@@ -157,6 +157,26 @@ async def test_a_failure_is_asked_about_again_before_the_next_confirming_probe(m
     assert found.outcome is Outcome.OK
 
 
+@pytest.mark.parametrize(
+    ("minimum", "kept"), [(0, 10), (60, 60), (86400, 300)], ids=["at least 10 s", "as told", "at most 5 min"]
+)
+async def test_that_a_family_has_no_address_is_kept_for_its_time_within_bounds(
+    minimum: int, kept: int, machine: Machine
+) -> None:
+    soa = records("example.org", 86400, "SOA", f"ns.example.org. root.example.org. 1 7200 3600 86400 {minimum}")
+    answers: Answers = {(NAME, "A"): [records(NAME, 3600, "A", "192.0.2.1")], (NAME, "AAAA"): []}
+    async with NameServer(answers, (soa,)) as server:
+        resolver = machine.resolver(server)
+        await resolver.resolve(NAME, BOTH)
+        machine.clock.now += kept - 1
+        assert (await resolver.resolve(NAME, BOTH)).ipv6 == ()
+        assert server.questions.count((NAME, "AAAA")) == 1
+        machine.clock.now += 1
+        assert (await resolver.resolve(NAME, BOTH)).ipv6 == ()
+        assert server.questions.count((NAME, "AAAA")) == 2
+        assert server.questions.count((NAME, "A")) == 1
+
+
 async def test_many_who_ask_at_once_cost_one_question(machine: Machine) -> None:
     async with NameServer(ADDRESSES) as server:
         resolver = machine.resolver(server)

@@ -82,7 +82,7 @@ async def become_banned(world: World, watch: Watch) -> None:
 def suspicion(world: World, watch: Watch) -> bool | None:
     """What the judgement says about the strict host now."""
     ports = watch.of(world.strict)
-    return suspected_ban(ports, reached_elsewhere(ports, watch.of_others(world.strict)), False)
+    return suspected_ban(list(enumerate(ports)), reached_elsewhere(ports, watch.of_others(world.strict)))
 
 
 @pytest.mark.parametrize(

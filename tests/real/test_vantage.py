@@ -130,8 +130,9 @@ async def test_a_network_that_is_cut_off_and_back_is_neither_a_blocked_port_nor_
 
 def findings(world: World, watch: Watch) -> tuple[list[bool | None], list[bool | None]]:
     """What is said about each port, and of each host about a ban."""
-    bans = [
-        suspected_ban(watch.of(host), reached_elsewhere(watch.of(host), watch.of_others(host)), False)
-        for host in world.hosts
-    ]
+    bans = []
+    for host in world.hosts:
+        ports = watch.of(host)
+        elsewhere = reached_elsewhere(ports, watch.of_others(host))
+        bans.append(suspected_ban(list(enumerate(ports)), elsewhere))
     return [conclusion(world, watch, port) for port in PORTS], bans

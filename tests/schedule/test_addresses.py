@@ -208,29 +208,6 @@ def test_an_address_goes_in_its_time_although_nobody_observes_anything() -> None
     assert not book.observe(HOST, answer(A), 701.0)
 
 
-def test_the_next_departure_is_known_from_the_answer_that_begins_it() -> None:
-    book = AddressBook(GRACE)
-    assert book.next_departure(HOST) is None
-    book.observe(HOST, answer(A, B, SIX), 0.0)
-    assert book.next_departure(HOST) is None
-    book.observe(HOST, answer(A, B), 50.0)
-    book.observe(HOST, answer(B), 100.0)
-    assert book.next_departure(HOST) == 650.0
-    assert book.next_departure("mx.example.org") is None
-    book.expand([V4, V6], 650.0)
-    assert book.next_departure(HOST) == 700.0
-    book.observe(HOST, ERROR, 700.0)
-    assert book.next_departure(HOST) is None
-
-
-def test_an_address_that_is_back_departs_no_more() -> None:
-    book = AddressBook(GRACE)
-    book.observe(HOST, answer(A, B), 0.0)
-    book.observe(HOST, answer(A), 100.0)
-    book.observe(HOST, answer(A, B), 200.0)
-    assert book.next_departure(HOST) is None
-
-
 def many(count: int, first: int = 0) -> list[str]:
     start = ipaddress.IPv4Address("198.51.0.0")
     return [str(start + first + n) for n in range(count)]
@@ -241,15 +218,14 @@ def test_of_too_many_addresses_the_lowest_are_probed_and_the_others_counted() ->
     found = many(MOST_ADDRESSES + 8)
     book.observe(HOST, answer(*reversed(found), SIX), 0.0)
     assert probed(book, 0.0) == [*found[:MOST_ADDRESSES], SIX]
-    assert book.left_out(HOST, IpFamily.IPV4) == 8
-    assert book.left_out(HOST, IpFamily.IPV6) == 0
+    assert book.left_out(HOST) == {IpFamily.IPV4: 8, IpFamily.IPV6: 0}
 
 
 def test_as_many_as_there_may_be_leave_none_out() -> None:
     book = AddressBook(GRACE)
-    assert book.left_out(HOST, IpFamily.IPV4) == 0
+    assert book.left_out(HOST) == {}
     book.observe(HOST, answer(*many(MOST_ADDRESSES)), 0.0)
-    assert book.left_out(HOST, IpFamily.IPV4) == 0
+    assert book.left_out(HOST) == {IpFamily.IPV4: 0}
 
 
 def test_one_that_was_left_out_moves_up_when_a_lower_one_is_gone() -> None:
@@ -257,10 +233,10 @@ def test_one_that_was_left_out_moves_up_when_a_lower_one_is_gone() -> None:
     found = many(MOST_ADDRESSES + 1)
     book.observe(HOST, answer(*found), 0.0)
     assert not book.observe(HOST, answer(*found[1:]), 100.0)
-    assert book.left_out(HOST, IpFamily.IPV4) == 1
+    assert book.left_out(HOST) == {IpFamily.IPV4: 1}
     assert book.observe(HOST, answer(*found[1:]), 700.0)
     assert probed(book, 700.0) == [*found[1:], ""]
-    assert book.left_out(HOST, IpFamily.IPV4) == 0
+    assert book.left_out(HOST) == {IpFamily.IPV4: 0}
 
 
 def test_one_that_was_left_out_and_went_never_was_probed_and_is_not_waited_for() -> None:
@@ -268,7 +244,8 @@ def test_one_that_was_left_out_and_went_never_was_probed_and_is_not_waited_for()
     found = many(MOST_ADDRESSES + 1)
     book.observe(HOST, answer(*found), 0.0)
     assert not book.observe(HOST, answer(*found[:-1]), 100.0)
-    assert book.next_departure(HOST) is None
+    assert not book.observe(HOST, answer(*found[:-1]), 100.0 + GRACE)
+    assert book.left_out(HOST) == {IpFamily.IPV4: 0}
 
 
 def test_what_leaves_the_configuration_is_forgotten_and_the_rest_is_kept() -> None:
@@ -286,7 +263,6 @@ def test_another_grace_holds_from_now_on_also_for_what_has_left() -> None:
     book.observe(HOST, answer(A, B), 0.0)
     book.observe(HOST, answer(A), 100.0)
     book.grace = 60.0
-    assert book.next_departure(HOST) == 160.0
     assert probed(book, 159.0) == [A, B, ""]
     assert book.observe(HOST, answer(A), 160.0)
 

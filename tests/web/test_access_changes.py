@@ -179,3 +179,16 @@ async def test_tls_and_passwords_are_switched_on_for_the_next_client(ground: Yar
         replace(path, text_of("good-tls"))
         clock.later()
         assert x509.load_der_x509_certificate(await shown_at(url, ground)).not_valid_after_utc
+
+
+def test_a_file_that_gets_another_mode_is_read_again(
+    ground: Yard, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    access = Access(ground.put("good-tls"), clock)
+    # As after `cp new.key server.key`, where the right to read it comes a moment later.
+    key = ground.folder / "server.key"
+    os.chmod(key, 0o440)
+    clock.later()
+    assert access.rules.tls is not None
+    assert [record.getMessage() for record in caplog.records] == ["web configuration read again"]

@@ -129,6 +129,13 @@ async def test_a_file_of_the_page_may_be_kept_since_its_address_names_its_text(n
     assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+@pytest.mark.parametrize("asked", ["", "?v=000000000000"])
+async def test_a_file_that_was_asked_for_as_another_version_has_it_is_not_kept(asked: str) -> None:
+    async with browsing(StandingDaemon()) as browser:
+        reply = await browser.ask(f"/static/style.css{asked}")
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
 async def test_the_stream_of_changes_is_served_and_begins_where_the_page_was_made() -> None:
     daemon = StandingDaemon(TargetState(target()))
     async with browsing(daemon) as browser:

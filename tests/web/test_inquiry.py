@@ -228,3 +228,18 @@ def test_an_address_is_asked_over_its_own_family_whatever_the_module_has() -> No
 def test_requests_that_mean_the_same_are_equal() -> None:
     assert asked("mx.example.com:587") == asked("submission://mx.example.com")
     assert asked("mx.example.com:587") != asked("mx.example.com:587", "strict")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mx.example.com:25", "MX.Example.COM:25"),
+        ("b\u00fccher.example.com:25", "xn--bcher-kva.example.com:25"),
+        ("[2001:db8::1]:25", "[2001:DB8:0::0001]:25"),
+    ],
+    ids=["letter case", "script", "zeros"],
+)
+def test_a_host_that_is_not_configured_is_one_question_in_every_spelling(one: str, other: str) -> None:
+    directory = Directory(parse("probe_allow: [.example.com, '2001:db8::/32']\nhosts: [a.example.org]\n", "conf.yml"))
+    asked = [directory.question(parse_inquiry([("target", target)])) for target in (one, other)]
+    assert asked[0] == asked[1]

@@ -73,7 +73,8 @@ class Net:
                     self.cut_off += 1
                     raise
                 self.ended += 1
-            return ProbeResult(target, 0.0, self.takes, Outcome.OK, Phase.GOODBYE, resolution=resolution)
+            outcome = Outcome.OK if self.takes <= target.timeouts.total else Outcome.TOTAL_TIMEOUT
+            return ProbeResult(target, 0.0, self.takes, outcome, Phase.GOODBYE, resolution=resolution)
 
         return probe
 
@@ -507,3 +508,50 @@ def test_a_stop_without_anything_under_way_is_over_at_once() -> None:
         assert now() == began
 
     play(story)
+
+
+def test_what_somebody_in_a_hurry_did_not_wait_for_is_no_answer_for_somebody_with_time() -> None:
+    async def story(world: World) -> None:
+        hasty = await world.ask("mail.example.org:25", seconds=1)
+        assert [result.outcome for result in hasty.results] == [Outcome.TOTAL_TIMEOUT]
+        question = world.question("mail.example.org:25")
+        assert world.probes.reuse(question, 10, 1) is not None, "a pair that is equally in a hurry makes one session"
+        assert world.probes.reuse(question, 10, 9.5) is None
+        patient = await world.ask("mail.example.org:25", seconds=9.5)
+        assert [result.outcome for result in patient.results] == [Outcome.OK]
+
+    assert len(play(story, Net(takes=3)).sessions) == 2
+
+
+def test_whoever_joins_somebody_in_a_hurry_asks_again_where_that_was_too_short() -> None:
+    async def story(world: World) -> None:
+        hasty = asyncio.create_task(world.ask("mail.example.org:25", seconds=1))
+        await asyncio.sleep(0)
+        patient = await world.ask("mail.example.org:25", seconds=9.5)
+        assert [result.outcome for result in patient.results] == [Outcome.OK]
+        assert [result.outcome for result in (await hasty).results] == [Outcome.TOTAL_TIMEOUT]
+
+    assert len(play(story, Net(takes=3)).sessions) == 2
+
+
+def test_whoever_joins_somebody_in_a_hurry_takes_a_result_that_was_in_time() -> None:
+    async def story(world: World) -> None:
+        hasty = asyncio.create_task(world.ask("mail.example.org:25", seconds=4))
+        await asyncio.sleep(0)
+        patient = await world.ask("mail.example.org:25", seconds=9.5)
+        assert patient.results == (await hasty).results
+
+    assert len(play(story, Net(takes=3)).sessions) == 1
+
+
+def test_questions_that_are_turned_away_leave_nothing_behind() -> None:
+    async def story(world: World) -> None:
+        first = asyncio.create_task(world.ask("mail.example.org:25", seconds=50))
+        await asyncio.sleep(0)
+        for number in range(20):
+            with pytest.raises(NoResult, match="1 probes are under way"):
+                await world.ask(f"mx{number}.example.com:25")
+        assert len(world.probes._memories) == 1
+        await first
+
+    play(story, Net(takes=40), Bounds(flights=1, kept=5))

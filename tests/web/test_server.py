@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import resource
+import socket
 from contextlib import closing, suppress
 
 import pytest
@@ -11,7 +14,7 @@ from exporter.metrics.exposition import Rendered
 from exporter.web.address import ListenError
 from exporter.web.application import application
 from exporter.web.connection import Limits
-from exporter.web.server import listen
+from exporter.web.server import _url, listen
 from tests.ipv6 import needs_ipv6
 from tests.web.browser import browsing
 from tests.web.daemon import StandingDaemon
@@ -70,6 +73,21 @@ async def test_an_address_that_is_none_is_refused_before_a_socket_is_opened() ->
             pytest.fail("it listened")
 
 
+async def test_a_stop_takes_no_longer_than_its_limit_where_a_client_does_not_read() -> None:
+    app = web.Application()
+
+    async def endless(_request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 50_000_000)
+
+    app.router.add_get("/", endless)
+    async with asyncio.timeout(None) as patience, listen(app, ["127.0.0.1:0"], Limits(stop=4)) as (url,):
+        reader, writer = await dial(url, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await status(reader)
+        # Between once and twice the limit, with two seconds on either side.
+        patience.reschedule(asyncio.get_running_loop().time() + 6)
+    writer.transport.abort()
+
+
 async def test_an_application_that_does_not_start_leaves_no_socket() -> None:
     async def fail(_app: web.Application) -> None:
         raise RuntimeError("no")
@@ -80,6 +98,18 @@ async def test_an_application_that_does_not_start_leaves_no_socket() -> None:
     with pytest.raises(RuntimeError, match="no"):
         async with listen(app, ["127.0.0.1:0"]):
             pytest.fail("it listened")
+
+
+async def test_an_answer_to_what_is_no_http_does_not_tell_which_versions_run_here() -> None:
+    async with listen(application(StandingDaemon()), ["127.0.0.1:0"]) as (url,):
+        reader, writer = await dial(url)
+        writer.write(b"EHLO mail.example.org\r\n\r\n")
+        said = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert b" 400 " in said
+    assert b"aiohttp" not in said
+    assert b"Python" not in said
 
 
 async def test_after_the_end_the_port_is_free_again() -> None:
@@ -166,7 +196,7 @@ async def test_clients_too_many_are_refused_and_logged_once(caplog: pytest.LogCa
         for _ in range(3):
             refused, writer = await dial(url, HEALTHY)
             with closing(writer):
-                assert await rest(refused) == b""
+                assert await status(refused) == b"HTTP/1.1 503 Service Unavailable"
         for _, open_writer in accepted:
             open_writer.close()
     [record] = caplog.records
@@ -281,3 +311,32 @@ async def test_no_host_serves_both_families() -> None:
             reader, writer = await dial(f"{loopback}:{endpoint(url)[1]}", HEALTHY)
             with closing(writer):
                 assert await status(reader) == b"HTTP/1.1 200 OK"
+
+
+def test_a_socket_with_an_abstract_name_is_called_as_in_its_unit() -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind("\0mailprobe-abstract")
+        assert _url("http", sock) == "unix:@mailprobe-abstract"
+
+
+async def test_where_descriptors_are_short_the_log_says_it_once_and_not_for_each_that_waits() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: told.append(context["message"]))
+    async with listen(application(StandingDaemon()), ["127.0.0.1:0"]) as (url,):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        clients = [socket.socket() for _ in range(5)]
+        # The number that the next one would get, and so none is left.
+        free = os.dup(clients[0].fileno())
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            for client in clients:
+                client.connect(endpoint(url))
+            for _ in range(10):
+                await asyncio.sleep(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for client in clients:
+                client.close()
+    assert told == ["socket.accept() out of system resource"]

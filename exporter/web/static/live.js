@@ -91,9 +91,10 @@
     const selection = document.getSelection();
     if (part.innerHTML === fresh.innerHTML && part.className === fresh.className) return;
     if (!selection.isCollapsed && part.contains(selection.anchorNode)) return;
-    for (const open of part.querySelectorAll("details[open][id]")) {
-      const same = [...fresh.querySelectorAll("details[id]")].find((one) => one.id === open.id);
-      if (same) same.open = true;
+    // Closed ones as well: a reader who has read the dialog of a failure does not want it back every few seconds.
+    for (const old of part.querySelectorAll("details[id]")) {
+      const same = [...fresh.querySelectorAll("details[id]")].find((one) => one.id === old.id);
+      if (same) same.open = old.open;
     }
     for (const box of part.querySelectorAll(".scroll")) {
       const same = fresh.querySelector(".scroll");
@@ -137,7 +138,9 @@
         show(request.response, rows === null);
         if (source.readyState === EventSource.OPEN) say("Live", "on");
       } else {
-        say("Not up to date: the exporter does not answer", "off");
+        // Of a host that has left the configuration there is no page any more.
+        const gone = request.status === 404;
+        say(gone ? "Not up to date: no longer configured" : "Not up to date: the exporter does not answer", "off");
         wanted = "everything";
       }
       // A server that takes long has much to do, and is asked the more rarely.
