@@ -4,10 +4,16 @@
     probe      CPU time of a whole session             against asyncio's streams
     memory     memory of a session in flight           against asyncio's streams
     blackbox   CPU time from session to metrics        against blackbox_exporter, where it is installed
+    fleet      CPU time of the whole daemon            against blackbox_exporter; takes ten minutes
+    latency    error of the greeting's latency         against blackbox_exporter; takes four minutes
+    load       what probes tell with 1,000 clients     against the same without any; takes three minutes
 
 What is measured, and what each contender does and does not do, is written at the head of its module. The result is
 ratios, never milliseconds: of one run, taken in turns, as the median and the range of all rounds. Nothing here passes
 or fails by a time. A machine that does other work meanwhile widens the ranges.
+
+`python -m tests.bench.scale` and `python -m tests.bench.extent` say what one process carries and how much there is of
+it; they compare with nobody.
 """
 
 import argparse
@@ -15,7 +21,7 @@ import json
 import platform
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +30,19 @@ from OpenSSL import SSL
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import blackbox, cores, memory, probe, scrape
+from tests.bench import blackbox, cores, fleet, latency, load, memory, probe, scrape
 from tests.bench.mailserver import mail_server
 from tests.bench.ratio import Ratio, Size
 
-NAMES = ("scrape", "probe", "memory", "blackbox")
+NAMES = ("scrape", "probe", "memory", "blackbox", "fleet", "latency", "load")
+
+_UNAVAILABLE: Mapping[str, Callable[[], str | None]] = {
+    "memory": memory.unavailable,
+    "blackbox": blackbox.unavailable,
+    "fleet": fleet.unavailable,
+    "latency": latency.unavailable,
+    "load": load.unavailable,
+}
 
 DEFAULT = Size(rounds=7, targets=(1_000,), probes=300, held=200, memory_rounds=3)
 LARGE = Size(rounds=7, targets=(1_000, 10_000), probes=1_000, held=500, memory_rounds=5)
@@ -58,7 +72,7 @@ def measured(names: Sequence[str], size: Size, console: Console) -> list[Ratio]:
     ratios: list[Ratio] = []
     with mail_server() as site:
         for name in names:
-            missing = {"memory": memory.unavailable, "blackbox": blackbox.unavailable}.get(name, lambda: None)()
+            missing = _UNAVAILABLE.get(name, lambda: None)()
             if missing is not None:
                 console.print(f"{name}: skipped, {missing}", highlight=False)
                 continue
@@ -72,6 +86,12 @@ def measured(names: Sequence[str], size: Size, console: Console) -> list[Ratio]:
                     ratios += memory.measure(size, site)
                 case "blackbox":
                     ratios += blackbox.measure(size, site)
+                case "fleet":
+                    ratios += fleet.measure(size)
+                case "latency":
+                    ratios += latency.measure(size)
+                case "load":
+                    ratios += load.measure(min(size.rounds, load.ROUNDS))
     return ratios
 
 

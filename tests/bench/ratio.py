@@ -39,6 +39,9 @@ class Size:
     probes         in one turn
     held           sessions that are in flight together when memory is read
     memory_rounds  fewer, since each of their turns starts a process, and memory varies little
+    fleet_rounds   fewer, since each of their turns starts the program and waits for its first round
+    seconds        for which such a turn counts
+    latency_rate   sessions a second while latencies are compared
     """
 
     rounds: int
@@ -46,6 +49,9 @@ class Size:
     probes: int
     held: int
     memory_rounds: int
+    fleet_rounds: int = 3
+    seconds: float = 15.0
+    latency_rate: int = 500
 
 
 def interleaved(turns: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True) -> list[dict[str, float]]:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from exporter.demo.mint import Authority
 from exporter.targets import TlsMode
-from tests.bench import blackbox, memory, probe, scrape
+from tests.bench import blackbox, load, memory, probe, scrape
 from tests.bench.__main__ import table
 from tests.bench.mailserver import Site, mail_server
 from tests.bench.ratio import Ratio, Size, compared, interleaved
@@ -41,7 +41,7 @@ def assert_well_formed(ratios: list[Ratio], benchmark: str) -> None:
         assert row.rounds == 1
         assert row.contender.startswith("mailprobe")
         assert not row.against.startswith("mailprobe")
-    assert len({(row.case, row.contender, row.against) for row in ratios}) == len(ratios)
+    assert len({(row.case, row.quantity, row.contender, row.against) for row in ratios}) == len(ratios)
 
 
 def test_scrape_yields_ratios() -> None:
@@ -68,6 +68,14 @@ def test_blackbox_yields_ratios(site: Site) -> None:
     ratios = blackbox.measure(TINY, site)
     assert_well_formed(ratios, "blackbox")
     assert {row.case for row in ratios} == set(probe.CASES)
+
+
+def test_load_yields_ratios() -> None:
+    if (reason := load.unavailable()) is not None:
+        lack(reason)
+    ratios = load.measure(1, hosts=20, readers=load.Readers(3, 3), seconds=2.0)
+    assert_well_formed([row for row in ratios if row.contender == load.BUSY], "load")
+    assert {row.contender for row in ratios} == {load.BUSY, load.AGAIN}
 
 
 @pytest.mark.parametrize("hold_by", [ByMailprobe, ByStreams])

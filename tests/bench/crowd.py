@@ -1,0 +1,262 @@
+"""The load target: a mail server at every address of 127.0.0.0/8, fast enough not to be what is measured.
+
+One process and one epoll loop, on a core that no contender has, with the interpreter's own OpenSSL: that of Debian's
+mail servers, with X25519 for every client, since a key agreement that only one contender knows would be compared with
+one that both know. Each port speaks SMTP and has a chain of its own (`CHAINS`), or no TLS (`plain`). It tells how many
+sessions it has seen to their end and what processor time it took, so that a run can show that it had some to spare.
+
+At the port `delayed` the greeting comes exactly `DELAY` after the connection was accepted, as exactly as a process that
+does not sleep through the last two milliseconds can be; how late it was is kept for each address, and told.
+"""
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from select import EPOLLIN, epoll
+from typing import Final
+
+from exporter.demo.mint import Authority, KeyKind
+from tests.bench import cores
+from tests.bench.worker import ask, stop
+
+DOMAIN: Final = "example.org"
+_NAME: Final = f"mx.{DOMAIN}"
+
+# Of the root, the intermediate and the server, by port.
+CHAINS: Final[dict[str, tuple[KeyKind, KeyKind, KeyKind]]] = {
+    "p256": ("ecdsa-p256", "ecdsa-p256", "ecdsa-p256"),
+    "rsa": ("rsa-2048", "rsa-2048", "rsa-2048"),
+    # As Let's Encrypt issues them.
+    "p384": ("ecdsa-p384", "ecdsa-p384", "ecdsa-p256"),
+}
+PLAIN: Final = "plain"
+DELAYED: Final = "delayed"
+
+DELAY: Final = 0.05
+
+# A process that sleeps is woken late; the last of the wait is not slept through.
+_AWAKE_SECONDS: Final = 0.002
+
+# Where distributions that the programs run on keep their roots; an installation has some hundred and fifty.
+_SYSTEM_ROOTS: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+
+_EHLO: Final = (
+    f"250-{_NAME}\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-ETRN\r\n%s250-ENHANCEDSTATUSCODES\r\n"
+    "250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n"
+)
+_EHLO_PLAIN: Final = (_EHLO % "").encode()
+_EHLO_STARTTLS: Final = (_EHLO % "250-STARTTLS\r\n").encode()
+_EHLO_TLS: Final = (_EHLO % "250-AUTH PLAIN LOGIN\r\n").encode()
+_GREETING: Final = f"220 {_NAME} ESMTP Postfix\r\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Ports by name, and the file with the system's roots and those of `CHAINS`."""
+
+    ports: dict[str, int]
+    roots: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the server did so far. `cpu` in seconds; `delays`: the last true delay of a greeting, by address."""
+
+    sessions: int
+    cpu: float
+    delays: dict[str, float]
+
+
+class Running:
+    """The server, as long as it runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.crowd = Crowd(**json.loads(ask(process, "the load target", "where?")))
+
+    def account(self) -> Account:
+        """What it did so far."""
+        return Account(**json.loads(ask(self._process, "the load target", "account")))
+
+
+@contextmanager
+def crowd() -> Iterator[Running]:
+    """Run the server for the length of the block."""
+    with tempfile.TemporaryDirectory(prefix="mailprobe-bench-") as directory:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.crowd", directory],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Running(process)
+        finally:
+            stop(process)
+
+
+class _Session:
+    """One connection."""
+
+    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "sock")
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        self.sock = sock
+        self._context = context
+        self._handshaking = False
+        self._pending = b""
+        self._ended = False
+
+    def take(self) -> bool | None:
+        """Read what there is and answer it: True at the end of a whole session, False at that of another one."""
+        try:
+            if self._handshaking:
+                assert isinstance(self.sock, ssl.SSLSocket)
+                self.sock.do_handshake()
+                self._handshaking = False
+            while True:
+                data = self.sock.recv(4096)
+                if not data:
+                    return self._ended
+                *lines, self._pending = (self._pending + data).split(b"\n")
+                for line in lines:
+                    self._answer(line)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except OSError:
+            return self._ended
+
+    def _answer(self, line: bytes) -> None:
+        secured = isinstance(self.sock, ssl.SSLSocket)
+        if line.startswith(b"EHLO "):
+            open_answer = _EHLO_PLAIN if self._context is None else _EHLO_STARTTLS
+            self.sock.send(_EHLO_TLS if secured else open_answer)
+        elif line.startswith(b"STARTTLS") and self._context is not None:
+            self.sock.send(b"220 2.0.0 Ready to start TLS\r\n")
+            self.sock = self._context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+            self._handshaking = True
+            self.sock.do_handshake()
+        elif line.startswith(b"QUIT"):
+            self.sock.send(b"221 2.0.0 Bye\r\n")
+            self._ended = True
+
+
+class _Server:
+    """The loop over all ports."""
+
+    def __init__(self, listeners: dict[str, socket.socket], contexts: dict[str, ssl.SSLContext]) -> None:
+        self._listeners = {listener.fileno(): (name, listener) for name, listener in listeners.items()}
+        self._contexts = contexts
+        self._sessions: dict[int, _Session] = {}
+        self._poll = epoll()
+        self._waiting: deque[tuple[float, float, socket.socket]] = deque()
+        self._delays: dict[str, float] = {}
+        self._whole = 0
+        for number in self._listeners:
+            self._poll.register(number, EPOLLIN)
+
+    def run(self, site: Crowd) -> None:
+        """Serve until the standard input ends."""
+        self._poll.register(sys.stdin.fileno(), EPOLLIN)
+        while True:
+            for number, _ in self._poll.poll(self._patience()):
+                if number == sys.stdin.fileno():
+                    question = sys.stdin.readline()
+                    if not question:
+                        return
+                    sys.stdout.write((json.dumps(asdict(site)) if question == "where?\n" else self._account()) + "\n")
+                    sys.stdout.flush()
+                elif number in self._listeners:
+                    self._accept(*self._listeners[number])
+                else:
+                    self._serve(number)
+                self._greet_due()
+            self._greet_due()
+
+    def _patience(self) -> float:
+        if not self._waiting:
+            return 1.0
+        return max(0.0, self._waiting[0][0] - time.monotonic() - _AWAKE_SECONDS)
+
+    def _account(self) -> str:
+        return json.dumps(asdict(Account(self._whole, time.process_time(), self._delays)))
+
+    def _accept(self, name: str, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except BlockingIOError:
+                return
+            now = time.monotonic()
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sessions[sock.fileno()] = _Session(sock, self._contexts.get(name))
+            self._poll.register(sock.fileno(), EPOLLIN)
+            if name == DELAYED:
+                self._waiting.append((now + DELAY, now, sock))
+            else:
+                sock.send(_GREETING)
+
+    def _greet_due(self) -> None:
+        while self._waiting and (now := time.monotonic()) >= self._waiting[0][0]:
+            _, accepted, sock = self._waiting.popleft()
+            if sock.fileno() >= 0:
+                self._delays[sock.getsockname()[0]] = now - accepted
+                try:
+                    sock.send(_GREETING)
+                except OSError:
+                    # Gone meanwhile; its end is told by the loop.
+                    continue
+
+    def _serve(self, number: int) -> None:
+        session = self._sessions[number]
+        ended = session.take()
+        if ended is not None:
+            self._whole += ended
+            self._poll.unregister(number)
+            del self._sessions[number]
+            session.sock.close()
+
+
+def _context(directory: Path, name: str, kinds: tuple[KeyKind, KeyKind, KeyKind]) -> tuple[ssl.SSLContext, bytes]:
+    root = Authority.create(f"Benchmark root {name}", now=datetime.now(UTC), key=kinds[0])
+    leaf = root.intermediate(f"Benchmark intermediate {name}", key=kinds[1]).issue([f"*.{DOMAIN}"], key=kinds[2])
+    files = leaf.write(directory, name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.chain, files.key)
+    context.set_ecdh_curve("X25519")
+    return context, root.pem
+
+
+def _listen() -> socket.socket:
+    listener = socket.create_server(("0.0.0.0", 0), backlog=4096)
+    listener.setblocking(False)
+    return listener
+
+
+def _serve(directory: Path) -> None:
+    made = {name: _context(directory, name, kinds) for name, kinds in CHAINS.items()}
+    contexts = {name: context for name, (context, _) in made.items()}
+    contexts[DELAYED] = contexts["p256"]
+    roots = directory / "roots.pem"
+    public = _SYSTEM_ROOTS.read_bytes() if _SYSTEM_ROOTS.exists() else b""
+    roots.write_bytes(public + b"".join(pem for _, pem in made.values()))
+    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED)}
+    ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
+    _Server(listeners, contexts).run(Crowd(ports, str(roots)))
+
+
+if __name__ == "__main__":
+    cores.use_servers_core()
+    _serve(Path(sys.argv[1]))
