@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import bcrypt
@@ -65,7 +65,7 @@ class Passwords:
     async def right(self, sent: Credentials, users: Mapping[str, str]) -> bool:
         """Whether `users` (names with bcrypt hashes, not empty) has this name with this password."""
         known = sent.user in users
-        hashed = users[sent.user] if known else _nobody(users)
+        hashed, *padding = checked(sent.user, users)
         # The hash is a part of it: a password that was changed is not remembered.
         mark = self._mark(sent, hashed)
         if (remembered := self._remembered(mark)) is not None:
@@ -74,7 +74,7 @@ class Passwords:
             # Several requests may have waited with the same words.
             if (remembered := self._remembered(mark)) is not None:
                 return remembered
-            fits = await asyncio.to_thread(_fits, sent.password, hashed)
+            fits = await asyncio.to_thread(_fits, sent.password, hashed, padding)
             _remember(self._right if known and fits else self._wrong, mark)
         return known and fits
 
@@ -99,12 +99,28 @@ def _remember(kept: OrderedDict[bytes, None], mark: bytes) -> None:
         kept.popitem(last=False)
 
 
-def _nobody(users: Mapping[str, str]) -> str:
-    """What an unknown name is checked against: as dear as the dearest hash there is."""
-    cost = max(hashed.split("$")[2] for hashed in users.values())
-    return f"$2b${cost}${_NOBODY}"
+def checked(user: str, users: Mapping[str, str]) -> tuple[str, ...]:
+    """The hashes to check for a name, its own or nobody's first; together they cost the same for every name.
+
+    bcrypt's work is two to the power of the cost. So a hash that is cheaper than the dearest one is followed by nobody's
+    at its own cost and at every one between: 2⁴ + 2⁴ + 2⁵ … + 2⁹ are 2¹⁰.
+    """
+    dearest = max(_cost(hashed) for hashed in users.values())
+    own = users.get(user, _nobody(dearest))
+    return (own, *(_nobody(cost) for cost in range(_cost(own), dearest)))
 
 
-def _fits(password: bytes, hashed: str) -> bool:
+def _cost(hashed: str) -> int:
+    return int(hashed.split("$")[2])
+
+
+def _nobody(cost: int) -> str:
+    return f"$2b${cost:02}${_NOBODY}"
+
+
+def _fits(password: bytes, hashed: str, padding: Sequence[str]) -> bool:
     expected = hashed.encode("ascii")
-    return hmac.compare_digest(bcrypt.hashpw(password[:_BCRYPT_BYTES], expected), expected)
+    found = bcrypt.hashpw(password[:_BCRYPT_BYTES], expected)
+    for other in padding:
+        bcrypt.hashpw(password[:_BCRYPT_BYTES], other.encode("ascii"))
+    return hmac.compare_digest(found, expected)
