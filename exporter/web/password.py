@@ -102,8 +102,8 @@ def _remember(kept: OrderedDict[bytes, None], mark: bytes) -> None:
 def checked(user: str, users: Mapping[str, str]) -> tuple[str, ...]:
     """The hashes to check for a name, its own or nobody's first; together they cost the same for every name.
 
-    bcrypt's work is two to the power of the cost. So a hash that is cheaper than the dearest one is followed by nobody's
-    at its own cost and at every one between: 2⁴ + 2⁴ + 2⁵ … + 2⁹ are 2¹⁰.
+    bcrypt's work is two to the power of the cost. So a hash that is cheaper than the dearest one is followed by
+    nobody's at its own cost and at every one between: 2⁴ + 2⁴ + 2⁵ … + 2⁹ are 2¹⁰.
     """
     dearest = max(_cost(hashed) for hashed in users.values())
     own = users.get(user, _nobody(dearest))
