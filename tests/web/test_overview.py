@@ -157,6 +157,12 @@ def test_a_long_list_of_one_state_is_shown_in_stretches_that_keep_the_state() ->
     assert "?state=pending&page=2" in document.attributes("href")
 
 
+def test_the_links_of_a_long_search_in_another_script_are_whole() -> None:
+    question = Question(words="п" * 200)
+    links = overview(REFUSED, question=question).attributes("href")
+    assert {question.of_all(), question.of_state(Standing.FAILING)} <= set(links)
+
+
 async def test_a_search_finds_its_hosts_and_counts_them() -> None:
     async with browsing(StandingDaemon(*FARM, REFUSED)) as browser:
         document = Document((await browser.ask("/?q=mail.example")).text)
