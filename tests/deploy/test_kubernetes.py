@@ -171,7 +171,7 @@ def test_the_probes_ask_what_the_exporter_answers(objects: list[Object]) -> None
     assert port["containerPort"] == 10125
     asked = {kind: container(objects)[kind]["httpGet"] for kind in ("readinessProbe", "livenessProbe")}
     assert asked == {
-        "readinessProbe": {"path": "/-/ready", "port": port["name"]},
+        "readinessProbe": {"path": "/-/healthy", "port": port["name"]},
         "livenessProbe": {"path": "/-/healthy", "port": port["name"]},
     }
 
@@ -211,8 +211,9 @@ def test_shards_are_told_apart_and_a_new_pod_of_one_exporter_is_not() -> None:
         (endpoint,) = the("ServiceMonitor", objects)["spec"]["endpoints"]
         return [rule["sourceLabels"] for rule in endpoint["relabelings"] if rule.get("targetLabel") == "instance"]
 
-    assert instance(BASE) == [["__meta_kubernetes_service_name"]]
-    assert instance(SHARDED) == [["__meta_kubernetes_pod_name"]]
+    # With the namespace, since the rules know two exporters only by `job` and `instance`.
+    assert instance(BASE) == [["__meta_kubernetes_namespace", "__meta_kubernetes_service_name"]]
+    assert instance(SHARDED) == [["__meta_kubernetes_namespace", "__meta_kubernetes_pod_name"]]
 
 
 def test_the_starter_configuration_has_no_fault_and_is_where_the_exporter_looks() -> None:
