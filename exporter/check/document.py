@@ -21,7 +21,8 @@ from exporter.check.together import Round
 from exporter.check.verdict import Checked, overall, status
 from exporter.judgement.security import SEVERITY
 from exporter.judgement.variant import VariantSeen
-from exporter.results import Capability, CertificateFacts, CertificateVerdict, ProbeResult
+from exporter.results import ProbeResult
+from exporter.web.document import capabilities_document, chain_document, verdict_document
 
 
 def as_json(found: Round, now: float) -> dict[str, object]:
@@ -89,11 +90,11 @@ def _target(checked: Checked, now: float) -> dict[str, object]:
         "starttls_advertised": result.findings.starttls_advertised,
         "cleartext_auth": result.findings.cleartext_auth,
         "message_size_limit": result.findings.message_size_limit,
-        "capabilities": _capabilities(result.findings.capabilities),
-        "capabilities_tls": _capabilities(result.findings.capabilities_tls),
+        "capabilities": capabilities_document(result.findings.capabilities),
+        "capabilities_tls": capabilities_document(result.findings.capabilities_tls),
         "tls_session": _tls(result),
-        "certificates": [_certificate(facts) for facts in result.certificates],
-        "certificate_verdict": _verdict(result.verdict),
+        "certificates": chain_document(result.certificates),
+        "certificate_verdict": verdict_document(result.verdict),
         "findings": [{"finding": finding, "severity": SEVERITY[finding]} for finding in checked.findings],
         "stale": checked.stale,
         "variants": [_variant(seen) for seen in checked.variants],
@@ -106,47 +107,12 @@ def _variant(seen: VariantSeen) -> dict[str, object]:
         "variant": seen.variant,
         "standing": seen.standing,
         "detail": seen.detail,
-        "certificates": [_certificate(facts) for facts in seen.certificates],
-        "certificate_verdict": _verdict(seen.verdict),
+        "certificates": chain_document(seen.certificates),
+        "certificate_verdict": verdict_document(seen.verdict),
     }
-
-
-def _capabilities(capabilities: tuple[Capability, ...] | None) -> list[object] | None:
-    if capabilities is None:
-        return None
-    return [{"name": one.name, "parameters": list(one.parameters)} for one in capabilities]
 
 
 def _tls(result: ProbeResult) -> dict[str, object] | None:
     if result.tls is None:
         return None
     return {"version": result.tls.version, "cipher": result.tls.cipher, "group": result.tls.group}
-
-
-def _certificate(facts: CertificateFacts) -> dict[str, object]:
-    return {
-        "position": facts.position,
-        "fingerprint_sha256": facts.fingerprint_sha256,
-        "not_before": facts.not_before,
-        "not_after": facts.not_after,
-        "subject": facts.subject,
-        "issuer": facts.issuer,
-        "serial": facts.serial,
-        "key_type": facts.key_type,
-        "key_bits": facts.key_bits,
-        "signature": facts.signature,
-        "dns_names": list(facts.dns_names),
-        "ip_addresses": list(facts.ip_addresses),
-    }
-
-
-def _verdict(verdict: CertificateVerdict | None) -> dict[str, object] | None:
-    if verdict is None:
-        return None
-    return {
-        "chain_valid": verdict.chain_valid,
-        "name_valid": verdict.name_valid,
-        "dates_valid": verdict.dates_valid,
-        "faults": list(verdict.faults),
-        "chain_not_after": verdict.chain_not_after,
-    }

@@ -18,7 +18,7 @@ from exporter.targets import Target, Variant
 # mode of fail2ban's filters counts: a week is seven times rarer than the daily look at what is there.
 NOT_INSTALLED_SECONDS: Final = 7 * 86_400.0
 
-_KEY_TYPES: Final = {Variant.RSA: "rsa", Variant.ECDSA: "ecdsa"}
+KEY_TYPES: Final = {Variant.RSA: "rsa", Variant.ECDSA: "ecdsa"}
 
 # RFC 8446 §6.2: `handshake_failure` and `insufficient_security` are for a client without an acceptable cipher,
 # `protocol_version` is for one without an acceptable version, which TLS 1.2 is not where a server speaks 1.3 only.
@@ -93,7 +93,7 @@ def worth_making(variant: Variant, ordinary: ProbeResult | None, seen: VariantSe
     """
     if ordinary is None or not ordinary.certificates:
         return False
-    if ordinary.certificates[0].key_type == _KEY_TYPES.get(variant, ""):
+    if ordinary.certificates[0].key_type == KEY_TYPES.get(variant, ""):
         return False
     return (
         seen is None
@@ -108,6 +108,6 @@ def _standing(result: ProbeResult, ordinary: CertificateFacts | None) -> Variant
         return VariantStanding.SAME if same else VariantStanding.DIFFERENT
     # Without a server name all ciphers are offered, so a refusal then is about something else.
     hung_up = result.phase is Phase.TLS and result.outcome in _HUNG_UP
-    if result.target.variant in _KEY_TYPES and (hung_up or result.tls_alert in _NOTHING_IN_COMMON):
+    if result.target.variant in KEY_TYPES and (hung_up or result.tls_alert in _NOTHING_IN_COMMON):
         return VariantStanding.NOT_INSTALLED
     return VariantStanding.FAILED

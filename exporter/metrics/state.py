@@ -13,7 +13,7 @@ from exporter.judgement.expectation import Judgement, has_no_address
 from exporter.judgement.reach import Reach
 from exporter.judgement.security import StarttlsMemory, TlsFinding, tls_findings
 from exporter.judgement.sighting import Sightings
-from exporter.judgement.variant import VariantSeen, VariantStanding
+from exporter.judgement.variant import KEY_TYPES, VariantSeen, VariantStanding
 from exporter.metrics.history import History
 from exporter.results import CertificateFacts, CertificateVerdict, Outcome, Phase, ProbeResult, Resolution
 from exporter.targets import IpFamily, PortState, Service, Target, Variant
@@ -28,8 +28,6 @@ _NO_MEMORY = StarttlsMemory()
 _NEVER_TRIED = Reach()
 _NO_HISTORY = History()
 _VARIANTS = tuple(Variant)
-# A certificate of this key type is what the ordinary probe itself was shown where its own is of the type.
-_KEY_TYPES = {Variant.RSA: "rsa", Variant.ECDSA: "ecdsa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +327,7 @@ def _beside(variants: tuple[VariantSeen, ...], leaf: CertificateFacts | None) ->
     """
     if not variants or leaf is None:
         return variants
-    kept = (seen for seen in variants if _KEY_TYPES.get(seen.variant) != leaf.key_type)
+    kept = (seen for seen in variants if KEY_TYPES.get(seen.variant) != leaf.key_type)
     return tuple(
         replace(seen, standing=VariantStanding.SAME)
         if seen.standing is VariantStanding.DIFFERENT
@@ -347,7 +345,7 @@ def _set_aside(before: TargetState, leaf: CertificateFacts | None) -> tuple[Vari
     if not before.variants or leaf is None:
         return before.set_aside
     refused = (seen for seen in before.variants if seen.standing is VariantStanding.NOT_INSTALLED)
-    return (*before.set_aside, *(seen for seen in refused if _KEY_TYPES.get(seen.variant) == leaf.key_type))
+    return (*before.set_aside, *(seen for seen in refused if KEY_TYPES.get(seen.variant) == leaf.key_type))
 
 
 def _initial(target: Target) -> tuple[tuple[Outcome, int], ...]:

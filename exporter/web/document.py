@@ -76,8 +76,8 @@ def details(state: TargetState, which: Standing) -> Document:
         "starttls_last_offered": state.starttls.last_offered,
         "starttls_lost_since": state.starttls.lost_since,
         **_session(result),
-        "certificates": _certificates(seen.chain if seen else ()),
-        "certificate_verdict": _verdict(seen.verdict if seen else None),
+        "certificates": chain_document(seen.chain if seen else ()),
+        "certificate_verdict": verdict_document(seen.verdict if seen else None),
         "certificates_observed": seen.observed if seen else None,
         "certificates_retained": state.certificate_retained,
         "sightings": [_sighting(one) for one in state.sightings.seen],
@@ -150,8 +150,8 @@ def _session(result: ProbeResult | None) -> Document:
         "cleartext_auth": findings.cleartext_auth,
         "preauthenticated": findings.preauthenticated,
         "message_size_limit": findings.message_size_limit,
-        "capabilities": _capabilities(findings.capabilities),
-        "capabilities_tls": _capabilities(findings.capabilities_tls),
+        "capabilities": capabilities_document(findings.capabilities),
+        "capabilities_tls": capabilities_document(findings.capabilities_tls),
         "tls_session": {"version": tls.version, "cipher": tls.cipher, "group": tls.group} if tls else None,
     }
 
@@ -160,13 +160,15 @@ def _durations(durations: Iterable[tuple[Phase, float]]) -> dict[str, float]:
     return {phase.value: seconds for phase, seconds in durations}
 
 
-def _capabilities(capabilities: tuple[Capability, ...] | None) -> list[Document] | None:
+def capabilities_document(capabilities: tuple[Capability, ...] | None) -> list[Document] | None:
+    """What a server offers, as plain data; `None` where it was not asked."""
     if capabilities is None:
         return None
     return [{"name": one.name, "parameters": list(one.parameters)} for one in capabilities]
 
 
-def _certificates(chain: Iterable[CertificateFacts]) -> list[Document]:
+def chain_document(chain: Iterable[CertificateFacts]) -> list[Document]:
+    """A chain as it was sent, as plain data."""
     return [
         {
             "position": facts.position,
@@ -186,7 +188,8 @@ def _certificates(chain: Iterable[CertificateFacts]) -> list[Document]:
     ]
 
 
-def _verdict(verdict: CertificateVerdict | None) -> Document | None:
+def verdict_document(verdict: CertificateVerdict | None) -> Document | None:
+    """What a chain is worth, as plain data."""
     if verdict is None:
         return None
     return {
@@ -213,8 +216,8 @@ def _variant(one: VariantSeen) -> Document:
         "standing": one.standing,
         "observed": one.observed,
         "detail": one.detail,
-        "certificates": _certificates(one.certificates),
-        "certificate_verdict": _verdict(one.verdict),
+        "certificates": chain_document(one.certificates),
+        "certificate_verdict": verdict_document(one.verdict),
     }
 
 
