@@ -47,6 +47,10 @@ DELAY: Final = 0.05
 # A process that sleeps is woken late; the last of the wait is not slept through.
 _AWAKE_SECONDS: Final = 0.002
 
+# OpenSSL 3.5 prefers a hybrid of X25519 and ML-KEM; before it, X25519 is what it takes unasked, and what the `ssl` of
+# some Pythons that came with it cannot name.
+_HYBRID_FROM: Final = (3, 5)
+
 # Where distributions that the programs run on keep their roots; an installation has some hundred and fifty.
 _SYSTEM_ROOTS: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -235,7 +239,8 @@ def _context(directory: Path, name: str, kinds: tuple[KeyKind, KeyKind, KeyKind]
     files = leaf.write(directory, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.chain, files.key)
-    context.set_ecdh_curve("X25519")
+    if ssl.OPENSSL_VERSION_INFO >= _HYBRID_FROM:
+        context.set_ecdh_curve("X25519")
     return context, root.pem
 
 
