@@ -5,8 +5,12 @@ that a `no` was once text (YAML 1.1 makes it false). One document, the standard 
 and no tags of an application.
 """
 
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache, partial
 
 import yaml
 
@@ -37,7 +41,6 @@ class Scalar:
     line: int
     text: str
     kind: ScalarKind = ScalarKind.TEXT
-    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,6 @@ class Items:
 
     line: int
     items: "tuple[Node, ...]"
-    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,6 @@ class Pairs:
 
     line: int
     pairs: "tuple[tuple[Node, Node], ...]"
-    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ class Tagged:
 
     line: int
     tag: str
-    size: int = 1
 
 
 Node = Scalar | Items | Pairs | Tagged
@@ -92,12 +92,27 @@ _SCALAR_TAGS = {
     _TAG + "value": ScalarKind.TEXT,
 }
 _COLLECTION_TAGS = {None, "!", _TAG + "seq", _TAG + "map"}
+# The bare words that stand in every entry (keys, ports) are resolved once, with room for those that differ between.
+_REMEMBERED_WORDS = 256
+
+
+# What libyaml and PyYAML's own scanner read differently, each somewhere: tabs between tokens, byte order marks inside a
+# text, tags, question marks in flow style, a comment hard upon the head of a block scalar. Tests search for more.
+_READ_DIFFERENTLY = re.compile("[\t\ufeff!?]|[|>][-+0-9]*#")
 
 
 def compose(text: str) -> Node | None:
     """The tree of `text`; `None` if there is nothing in it. Raises `MalformedError`."""
+    if yaml.__with_libyaml__ and not _READ_DIFFERENTLY.search(text):
+        # libyaml is eighteen times as fast. What stops it, or us at its events, is left to the scanner below to find
+        # again or not to: so faults have one wording, and no text is YAML only where PyYAML was built with libyaml.
+        with suppress(yaml.YAMLError, MalformedError, UnicodeEncodeError):
+            node = _Builder(yaml.CSafeLoader(text)).document()
+            # Of a document without a value they differ about the line, and one without a collection is a fault anyhow.
+            if isinstance(node, Items | Pairs):
+                return node
     try:
-        return _Builder(text).document()
+        return _composed_by_python(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         message = visible(" ".join(part for part in (error.context, error.problem) if part))
@@ -107,14 +122,28 @@ def compose(text: str) -> Node | None:
         raise MalformedError(line, "is not valid YAML: it holds a control character") from error
 
 
+def _composed_by_python(text: str) -> Node | None:
+    loader = yaml.SafeLoader(text)
+    try:
+        return _Builder(loader).document()
+    except (ValueError, OverflowError) as error:
+        # PyYAML hands the digits of `"\UFFFFFFFF"` to chr() and those of `%YAML` to int(), however many they are.
+        raise MalformedError(loader.line + 1, "is not valid YAML: a number in it is too large") from error
+
+
 class _Builder:
     """Turns the events of one text into a tree, and stops at the limits while it does."""
 
-    def __init__(self, text: str) -> None:
-        self._loader = yaml.SafeLoader(text)
-        self._anchors: dict[str, Node] = {}
+    def __init__(self, loader: "yaml.SafeLoader | yaml.CSafeLoader") -> None:
+        # The stubs leave one of the two bare, and let the other return None, which both do only behind the last event.
+        self._next: Callable[[], yaml.Event] = loader.get_event  # type: ignore[assignment]
+        self._meaning = lru_cache(_REMEMBERED_WORDS)(partial(_resolved, loader))
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        # How many values there are so far, with all that the aliases stand for.
+        self._size = 0
 
     def document(self) -> Node | None:
+        """The one document of the text."""
         self._next()  # the stream's start
         if isinstance(self._next(), yaml.StreamEndEvent):
             return None
@@ -125,19 +154,13 @@ class _Builder:
             raise MalformedError(_line(after), "holds a second document: only one is read")
         return node
 
-    def _next(self) -> yaml.Event:
-        try:
-            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # the stubs leave it bare
-        except (ValueError, OverflowError) as error:
-            # PyYAML hands the digits of `"\UFFFFFFFF"` to chr() and those of `%YAML` to int(), however many they are.
-            raise MalformedError(self._loader.line + 1, "is not valid YAML: a number in it is too large") from error
-        return event
-
     def _node(self, event: yaml.Event, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise MalformedError(_line(event), f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
+        before = self._size
+        self._size += 1
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event)
@@ -146,10 +169,12 @@ class _Builder:
         else:
             assert isinstance(event, yaml.MappingStartEvent)  # the parser sends nothing else where a value begins
             node = self._pairs(event, depth)
-        if node.size > MAX_NODES:
+        if isinstance(node, Tagged):
+            self._size = before + 1  # what is below it is not kept
+        if self._size - before > MAX_NODES:
             raise MalformedError(node.line, f"holds more than {MAX_NODES} values, with all that its aliases stand for")
         if event.anchor is not None:
-            self._anchors[event.anchor] = node
+            self._anchors[event.anchor] = (node, self._size - before)
         return node
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
@@ -157,17 +182,17 @@ class _Builder:
         name = str(event.anchor)
         if name not in self._anchors:
             raise MalformedError(_line(event), f"is not valid YAML: *{name} stands before the end of any &{name}")
-        return replace(self._anchors[name], line=_line(event))
+        node, size = self._anchors[name]
+        self._size += size
+        return replace(node, line=_line(event))
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
-        tag = event.tag
+        text, tag = event.value, event.tag
         if tag is None or tag == "!":
-            # The stubs leave `resolve` bare; it yields the tag of what YAML 1.1 makes of the text.
-            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
-        kind = _SCALAR_TAGS.get(str(tag))
-        if kind is None:
-            return Tagged(_line(event), str(tag))
-        return Scalar(_line(event), event.value, kind)
+            is_bare, _ = event.implicit
+            return Scalar(_line(event), text, self._meaning(text) if is_bare else ScalarKind.TEXT)
+        kind = _SCALAR_TAGS.get(tag)
+        return Tagged(_line(event), str(tag)) if kind is None else Scalar(_line(event), text, kind)
 
     def _items(self, event: yaml.SequenceStartEvent, depth: int) -> Node:
         items: list[Node] = []
@@ -175,7 +200,7 @@ class _Builder:
             items.append(self._node(inner, depth + 1))
         if event.tag not in _COLLECTION_TAGS:
             return Tagged(_line(event), str(event.tag))
-        return Items(_line(event), tuple(items), 1 + sum(item.size for item in items))
+        return Items(_line(event), tuple(items))
 
     def _pairs(self, event: yaml.MappingStartEvent, depth: int) -> Node:
         pairs: list[tuple[Node, Node]] = []
@@ -184,7 +209,12 @@ class _Builder:
             pairs.append((key, self._node(self._next(), depth + 1)))
         if event.tag not in _COLLECTION_TAGS:
             return Tagged(_line(event), str(event.tag))
-        return Pairs(_line(event), tuple(pairs), 1 + sum(key.size + value.size for key, value in pairs))
+        return Pairs(_line(event), tuple(pairs))
+
+
+def _resolved(loader: "yaml.SafeLoader | yaml.CSafeLoader", bare: str) -> ScalarKind:
+    """What YAML 1.1 makes of a text without quotes and tag."""
+    return _SCALAR_TAGS[loader.resolve(yaml.ScalarNode, bare, (True, False))]  # type: ignore[no-untyped-call]  # stubs
 
 
 def _line(event: yaml.Event) -> int:
