@@ -1,6 +1,7 @@
 """IP literals: what `ipaddress` accepts, less what is no address of a mail host."""
 
 import ipaddress
+from functools import lru_cache
 
 from exporter.config.fault import quoted
 from exporter.config.kind import Kind, text
@@ -11,6 +12,13 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def parsed(literal: str) -> IpAddress | None:
     """The address, or `None` if `literal` is none."""
+    # Most hosts have names, and `ipaddress` takes long to refuse one; IPv6 has colons, and IPv4 ends in a digit.
+    return _parsed(literal) if ":" in literal or literal[-1:].isdecimal() else None
+
+
+# Several questions in a row are about one host.
+@lru_cache(maxsize=16)
+def _parsed(literal: str) -> IpAddress | None:
     try:
         return ipaddress.ip_address(literal)
     except ValueError:

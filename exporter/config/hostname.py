@@ -19,6 +19,7 @@ MAX_LABEL = 63
 
 # RFC 1123 §2.1 knows no underscore; host names with one exist and resolve, so it is let through.
 _LABEL = re.compile("(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_NAME = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 
 _HOST = "a host name or an IP address"
 _EHLO = "a fully qualified name or an address literal"
@@ -28,6 +29,8 @@ def encoded(name: str) -> str | None:
     """`name` as DNS carries it (`xn--…` for other scripts); `None` if DNS cannot."""
     if len(name) > MAX_NAME:
         return None
+    if name.isascii():
+        return name if _NAME.fullmatch(name) else None
     labels = [_encoded_label(label) for label in name.split(".")]
     whole = ".".join(label or "" for label in labels)
     return whole if all(labels) and len(whole) <= MAX_NAME else None

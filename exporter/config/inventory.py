@@ -4,7 +4,7 @@ A setting is taken from the port's entry, else the host, else `defaults.ports.<n
 built-in of the well-known port. What contradicts itself only when everything is put together is found here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -14,9 +14,10 @@ from exporter.config.fault import Fault, Place
 from exporter.config.hostname import identity, literal_family
 from exporter.config.label import Label
 from exporter.config.layer import Choice, Layer, Setting, written
-from exporter.config.model import EffectivePort
-from exporter.config.port import Host, PortBuilder
+from exporter.config.model import EffectivePort, EffectiveSetting
+from exporter.config.port import Host, Labels, PortBuilder
 from exporter.config.reference import Reference
+from exporter.config.terms import Terms, terms_of, written_alike
 from exporter.config.wellknown import COMMON_PORTS
 from exporter.config.witness import witness
 from exporter.targets import AddressRule, IpFamily, PortState, Target
@@ -33,6 +34,8 @@ class Inventory:
         self._targets: list[Target] = []
         self._references: list[Target] = []
         self._effective: list[EffectivePort] = []
+        self._terms: dict[Hashable, Terms] = {}
+        self._default_labels = _merged(defaults.layer)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -73,13 +76,22 @@ class Inventory:
             self._effective.append(effective)
 
     def _host(self, entry: HostEntry) -> Host:
-        families = self._families(entry)
-        return Host(entry, families, self._required(entry, families), self._addresses(entry), self._labels(entry))
+        literal = literal_family(entry.host)
+        families = self._families(entry, literal)
+        return Host(
+            entry,
+            # Most names are spelled as they are known: one text for both.
+            entry.host if (known := identity(entry.host)) == entry.host else known,
+            literal,
+            families,
+            self._required(entry, families),
+            self._addresses(entry, literal),
+            self._labels(entry),
+        )
 
-    def _families(self, entry: HostEntry) -> Setting[tuple[IpFamily, ...]]:
+    def _families(self, entry: HostEntry, own: IpFamily | None) -> Setting[tuple[IpFamily, ...]]:
         found = Choice((entry.layer, self._defaults.layer)).find(key.IP_FAMILIES)
         setting = found or Setting(key.FAMILIES)
-        own = literal_family(entry.host)
         if own is None:
             return setting
         if setting.place is not None and setting.layer == HOST_TITLE and own not in setting.value:
@@ -95,31 +107,26 @@ class Inventory:
             self._faults.append(setting.place.fault(f"{written(missing)} would never be probed: {probed}"))
         return replace(setting, value=tuple(family for family in setting.value if family not in missing))
 
-    def _addresses(self, entry: HostEntry) -> Setting[AddressRule]:
+    def _addresses(self, entry: HostEntry, literal: IpFamily | None) -> Setting[AddressRule]:
         found = Choice((entry.layer, self._defaults.layer)).find(key.ADDRESSES)
         setting = found or Setting(AddressRule.FIRST)
-        if setting.value is AddressRule.FIRST or literal_family(entry.host) is None:
+        if setting.value is AddressRule.FIRST or literal is None:
             return setting
         if setting.place is not None and setting.layer == HOST_TITLE:
             self._faults.append(setting.place.fault(f"has no meaning for {entry.host}, which is one address"))
         return Setting(AddressRule.FIRST, "the address")
 
-    def _labels(self, entry: HostEntry) -> tuple[tuple[Label, str], ...]:
-        merged: dict[str, tuple[Label, str]] = {}
-        for layer in (self._defaults.layer, entry.layer):
-            found = layer.find(key.LABEL_SET)
-            for label in found.value if found is not None else ():
-                merged[label.name] = (label, layer.title)
-        return tuple(merged[name] for name in sorted(merged))
+    def _labels(self, entry: HostEntry) -> Labels:
+        return _merged(self._defaults.layer, entry.layer) if entry.layer.names(key.LABEL_SET) else self._default_labels
 
     def _compare(self, host: Host) -> None:
         """A host may have several entries, but its series have one name and one set of labels."""
-        first = self._hosts.setdefault(identity(host.entry.host), host)
+        first = self._hosts.setdefault(host.identity, host)
         where = first.entry.place
         wrong = None
         if first.entry.host != host.entry.host:
             wrong = f"{host.entry.host} is the host that {where} calls {first.entry.host}: write both the same way"
-        elif first.label_pairs != host.label_pairs:
+        elif first.labels.pairs != host.labels.pairs:
             wrong = f"{host.entry.host} has other labels in {where}: they are put on all series of a host"
         elif first.families.value != host.families.value:
             wrong = f"{host.entry.host} has other ip_families in {where}: they hold for all ports of a host"
@@ -129,15 +136,45 @@ class Inventory:
     def _add_port(self, host: Host, port: PortEntry, state: PortState) -> bool:
         """Add the targets of one port; False if the port was there before."""
         name = host.entry.host
-        first = self._ports.setdefault((identity(name), port.number), port.place)
+        first = self._ports.setdefault((host.identity, port.number), port.place)
         if first is not port.place:
             self._faults.append(port.place.fault(f"port {port.number} of {name} is named twice, first in {first}"))
             return False
+        terms = self._terms_of(host, port, state)
+        if terms is not None:
+            self._targets += terms.targets_of(host, port)
+            self._effective.append(terms.settings_of(host, port))
+        return True
+
+    def _terms_of(self, host: Host, port: PortEntry, state: PortState) -> Terms | None:
+        """The terms of a port; `None` if nobody said what is spoken there."""
+        alike = written_alike(host, port, state)
+        known = self._terms.get(alike)
+        if known is not None:
+            return known
         of_this_number = self._defaults.ports.get(port.number)
         layers = [port.layer, host.entry.layer, *filter(None, [of_this_number]), self._defaults.layer]
-        builder = PortBuilder(host, port, layers, self._faults)
+        # What is at fault is not remembered, so that it is named wherever it is written.
+        faults: list[Fault] = []
+        builder = PortBuilder(host, port, layers, faults)
         service = builder.service()
-        if service is not None:
-            self._targets += builder.targets(service, state)
-            self._effective.append(EffectivePort(name, port.number, str(port.place), builder.choice.settings))
-        return True
+        terms = None if service is None else terms_of(builder.targets(service, state), builder.choice)
+        if terms is not None and not faults:
+            self._terms[alike] = terms
+        self._faults += faults
+        return terms
+
+
+def _merged(*layers: Layer) -> Labels:
+    """The labels of several layers, the last of which wins."""
+    merged: dict[str, Setting[Label]] = {}
+    for layer in layers:
+        found = layer.find(key.LABEL_SET)
+        for label in found.value if found is not None else ():
+            merged[label.name] = Setting(label, layer.title, label.place)
+    chosen = [merged[name] for name in sorted(merged)]
+    prefix = key.LABEL_SET.name
+    return Labels(
+        tuple((one.value.name, one.value.value) for one in chosen),
+        tuple(EffectiveSetting(f"{prefix}.{one.value.name}", one.value.value, one.origin) for one in chosen),
+    )

@@ -4,6 +4,9 @@ A key that is not in this table does not exist; there is no second list. The row
 `daemon`.
 """
 
+from collections.abc import Mapping
+from functools import cache
+
 from exporter.config import daemon, kind
 from exporter.config.address import literal_of
 from exporter.config.capability import CAPABILITIES
@@ -259,7 +262,8 @@ TABLE: tuple[Entry, ...] = (
 REQUIRED = {Level.HOST: HOST_NAME, Level.PORT: PORT}
 
 
-def at_level(level: Level) -> dict[str, Entry]:
+@cache
+def at_level(level: Level) -> Mapping[str, Entry]:
     """The keys that may stand in one kind of mapping, by name, in the order of the table."""
     return {entry.name: entry for entry in TABLE if level in entry.levels}
 

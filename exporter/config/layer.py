@@ -92,17 +92,30 @@ def _misplaced(name: str, level: Level) -> str | None:
     return f"cannot stand in {level.value}, only in {' or '.join(elsewhere)}" if elsewhere else None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A setting that was chosen: the name of its key, and the value as text."""
+
+    name: str
+    setting: Setting[str]
+
+
 class Choice:
     """Takes each setting of a port from the first layer that has it, and remembers where it was."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = layers
-        self._chosen: list[EffectiveSetting] = []
+        self._chosen: list[Chosen] = []
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """Everything chosen so far."""
+        return tuple(self._chosen)
 
     @property
     def settings(self) -> tuple[EffectiveSetting, ...]:
-        """Everything chosen so far, for people."""
-        return tuple(self._chosen)
+        """The same, for people."""
+        return tuple(EffectiveSetting(one.name, one.setting.value, one.setting.origin) for one in self._chosen)
 
     def find(self, key: Key[T]) -> Setting[T] | None:
         """The setting of the first layer that has it."""
@@ -116,18 +129,14 @@ class Choice:
         """The value, else `None`, which `key.built_in` puts into words."""
         found = self.find(key)
         if found is None:
-            self.add(key.name, f"({key.built_in})", Setting(None).origin)
+            self._chosen.append(Chosen(key.name, Setting(f"({key.built_in})")))
             return None
         return self.note(key, found).value
 
     def note(self, key: Key[T], setting: Setting[T]) -> Setting[T]:
         """Remember a setting that was found by other means."""
-        self.add(key.name, written(setting.value), setting.origin)
+        self._chosen.append(Chosen(key.name, Setting(written(setting.value), setting.layer, setting.place)))
         return setting
-
-    def add(self, name: str, value: str, origin: str) -> None:
-        """Remember a setting that is text already."""
-        self._chosen.append(EffectiveSetting(name, value, origin))
 
 
 def plain(value: object) -> object:

@@ -19,12 +19,25 @@ class EffectiveSetting:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePort:
-    """One port of a host or a reference with every setting that holds for it, and the place where it is named."""
+    """One port of a host or a reference with every setting that holds for it, and the place where it is named.
+
+    common   the settings of all ports that are written alike, held once for them
+    own      such as replace the common one of their name
+    labels   such as stand behind all others
+    """
 
     host: str
     port: int
     place: str
-    settings: tuple[EffectiveSetting, ...]
+    common: tuple[EffectiveSetting, ...]
+    own: tuple[EffectiveSetting, ...] = ()
+    labels: tuple[EffectiveSetting, ...] = ()
+
+    @property
+    def settings(self) -> tuple[EffectiveSetting, ...]:
+        """All of them, in the order of the table of keys."""
+        own = {setting.name: setting for setting in self.own}
+        return (*(own.get(setting.name, setting) for setting in self.common), *self.labels)
 
 
 @dataclass(frozen=True, slots=True)

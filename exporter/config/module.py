@@ -68,7 +68,7 @@ def _targets(number: int, layer: Layer, place: Place, defaults: Defaults, faults
     families = Choice(layers).find(key.IP_FAMILIES) or Setting(key.FAMILIES)
     # Of no host: which one is asked about comes with the request, and who has no entry has no labels.
     entry = HostEntry("", layer, place, None)
-    host = Host(entry, families, Setting(()), Setting(AddressRule.FIRST), ())
+    host = Host(entry, "", None, families, Setting(()), Setting(AddressRule.FIRST))
     builder = PortBuilder(host, PortEntry(number, layer, place), layers, faults, title=layer.title)
     service = builder.service()
     targets = [] if service is None else builder.targets(service, PortState.OPEN)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from exporter.config import key
 from exporter.config.capability import contradiction
-from exporter.config.certificate import NO_GROUP, group_of, uniform
+from exporter.config.certificate import NO_GROUP, uniform
 from exporter.config.entry import PORT_TITLE, HostEntry, PortEntry, port_defaults_title
 from exporter.config.fault import Fault
-from exporter.config.hostname import literal_family
-from exporter.config.label import Label
 from exporter.config.layer import Choice, Layer, Setting, written
+from exporter.config.model import EffectiveSetting
 from exporter.config.row import Key
 from exporter.config.wellknown import WELL_KNOWN, expectation_for, interval_for, variants_for
 from exporter.targets import (
@@ -34,19 +33,28 @@ from exporter.targets import (
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a host: as its targets have them, and with their origins."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    settings: tuple[EffectiveSetting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
-    """What all ports of a host share."""
+    """What all ports of a host share.
+
+    identity  what all spellings of its name have in common; its certificate group, unless another one is named
+    literal   the family of a host that is an address; `None` for a name
+    """
 
     entry: HostEntry
+    identity: str
+    literal: IpFamily | None
     families: Setting[tuple[IpFamily, ...]]
     required: Setting[tuple[IpFamily, ...]]
     addresses: Setting[AddressRule]
-    labels: tuple[tuple[Label, str], ...]
-
-    @property
-    def label_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The labels as a target has them."""
-        return tuple((label.name, label.value) for label, _ in self.labels)
+    labels: Labels = Labels()
 
 
 class PortBuilder:
@@ -98,8 +106,6 @@ class PortBuilder:
         server_name = choice.optional(key.SERVER)
         ca_file = choice.optional(key.CA_FILE)
         sources = {family: choice.optional(key.SOURCES[family]) for family in families}
-        for label, title in self._host.labels:
-            choice.add(f"{key.LABEL_SET.name}.{label.name}", label.value, f"{title} ({label.place})")
         return [
             Target(
                 host=self._host.entry.host,
@@ -113,7 +119,7 @@ class PortBuilder:
                 server_name=server_name,
                 ca_file=ca_file,
                 source_address=sources[family],
-                labels=self._host.label_pairs,
+                labels=self._host.labels.pairs,
                 addresses=addresses,
                 family_required=family in required,
                 certificate_group=certificate_group,
@@ -188,7 +194,7 @@ class PortBuilder:
             if found is not None and found.value != NO_GROUP:
                 self._refuse(found, "has no meaning with tls: none, where no certificate is ever seen", key.TLS)
             return None
-        group = self.choice.required(key.CERTIFICATE_GROUP, group_of(self._host.entry.host))
+        group = self.choice.required(key.CERTIFICATE_GROUP, self._host.identity)
         # Only the word that somebody wrote: there may be a host of that name.
         return None if group.place is not None and group.value == NO_GROUP else group.value
 
@@ -200,7 +206,7 @@ class PortBuilder:
             return ()
         wanted = found or Setting(variants_for(service.port))
         # An IP literal is never sent, so the ordinary probe is the same handshake.
-        unnamed = literal_family(self._host.entry.host) is not None and self.choice.find(key.SERVER) is None
+        unnamed = self._host.literal is not None and self.choice.find(key.SERVER) is None
         making = tuple(variant for variant in wanted.value if not (unnamed and variant is Variant.NO_SNI))
         return self.choice.note(key.VARIANTS, replace(wanted, value=making)).value
 
