@@ -1,5 +1,6 @@
 """A position in a file being read: a node, its key path, and where to put what is wrong with it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +42,16 @@ class Cursor:
 
     def items(self) -> tuple["Cursor", ...] | None:
         """The items of a list; `None`, with a fault, if it is none."""
+        found = tuple(self.each())
+        return found if isinstance(self.node, Items) else None
+
+    def each(self) -> Iterator["Cursor"]:
+        """The items of a list, each made when it is asked for; none, with a fault, if it is no list."""
         if not isinstance(self.node, Items):
             self.fault(f"must be a list, not {described(self.node)}")
-            return None
-        return tuple(
-            Cursor(self.source, item, item.line, f"{self.path}[{index}]") for index, item in enumerate(self.node.items)
-        )
+            return
+        for index, item in enumerate(self.node.items):
+            yield Cursor(self.source, item, item.line, f"{self.path}[{index}]")
 
     def entries(self) -> dict[str, "Cursor"] | None:
         """The values of a mapping by key; `None`, with a fault, if it is none. Of equal keys the first counts."""

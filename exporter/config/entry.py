@@ -1,6 +1,6 @@
 """Entries of the list of hosts: what the file says about one host and its ports, before anything is inherited."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.config.cursor import Cursor
@@ -13,6 +13,9 @@ from exporter.config.row import Level
 HOST_TITLE = "host"
 PORT_TITLE = "port entry"
 DEFAULTS_TITLE = "defaults"
+
+# Of a port that is a mere number, as most are.
+NO_SETTINGS = Layer(PORT_TITLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +70,20 @@ def read_defaults(at: Cursor | None) -> Defaults:
     return Defaults(layer, ports)
 
 
-def read_hosts(at: Cursor | None) -> tuple[HostEntry, ...]:
-    """The hosts of a list; none where there is no list."""
-    items = (at.items() if at is not None else None) or ()
-    return tuple(entry for item in items if (entry := _read_host(item)) is not None)
+def read_hosts(at: Cursor | None) -> Iterator[HostEntry]:
+    """The hosts of a list, each read when it is asked for; none where there is no list."""
+    if at is not None:
+        yield from (entry for item in at.each() if (entry := _read_host(item)) is not None)
 
 
-def read_hosts_file(at: Cursor) -> tuple[HostEntry, ...]:
+def read_hosts_file(at: Cursor) -> Iterator[HostEntry]:
     """The hosts of a further file, which is a list, or a mapping with the one key `hosts`."""
     if isinstance(at.node, Items):
-        return read_hosts(at)
-    if not isinstance(at.node, Pairs):
+        yield from read_hosts(at)
+    elif isinstance(at.node, Pairs):
+        yield from read_hosts(read_layer(at, Level.HOSTS_FILE, "hosts file").parts.get(HOSTS.name))
+    else:
         at.fault(f"must be a list of hosts, not {described(at.node)}")
-        return ()
-    return read_hosts(read_layer(at, Level.HOSTS_FILE, "hosts file").parts.get(HOSTS.name))
 
 
 def _read_host(at: Cursor) -> HostEntry | None:
@@ -106,7 +109,7 @@ def _read_ports(at: Cursor) -> tuple[PortEntry, ...]:
 def _read_port(at: Cursor) -> PortEntry | None:
     if not isinstance(at.node, Pairs):
         number = PORT_NUMBER.read(at)
-        return None if number is None else PortEntry(number, Layer(PORT_TITLE), at.place)
+        return None if number is None else PortEntry(number, NO_SETTINGS, at.place)
     layer = read_layer(at, Level.PORT, PORT_TITLE)
     if not layer.names(PORT):
         at.fault("must name its port, under the key port")

@@ -5,11 +5,11 @@ built-in of the well-known port. What contradicts itself only when everything is
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from exporter.config import key
-from exporter.config.entry import HOST_TITLE, PORT_TITLE, Defaults, HostEntry, PortEntry
+from exporter.config.entry import HOST_TITLE, NO_SETTINGS, Defaults, HostEntry, PortEntry
 from exporter.config.fault import Fault, Place
 from exporter.config.hostname import identity, literal_family
 from exporter.config.label import Label
@@ -23,14 +23,24 @@ from exporter.config.witness import witness
 from exporter.targets import AddressRule, IpFamily, PortState, Target
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all entries of a host must have in common, and where the first of them is."""
+
+    host: str
+    place: Place
+    labels: tuple[tuple[str, str], ...]
+    families: tuple[IpFamily, ...]
+
+
 class Inventory:
     """Collects targets host by host, and what is wrong with them in `faults`."""
 
     def __init__(self, defaults: Defaults, faults: list[Fault]) -> None:
         self._defaults = defaults
         self._faults = faults
-        self._hosts: dict[str, Host] = {}
-        self._ports: dict[tuple[str, int], Place] = {}
+        self._hosts: dict[str, _Common] = {}
+        self._ports: dict[tuple[str, int], str] = {}
         self._targets: list[Target] = []
         self._references: list[Target] = []
         self._effective: list[EffectivePort] = []
@@ -61,7 +71,7 @@ class Inventory:
                 self._add_port(host, port, PortState.OPEN)
             return
         for number in COMMON_PORTS:
-            if not self._add_port(host, PortEntry(number, Layer(PORT_TITLE), entry.place), PortState.ANY):
+            if not self._add_port(host, PortEntry(number, NO_SETTINGS, entry.place), PortState.ANY):
                 return  # the other seven would say the same of the same line
 
     def refer(self, references: Mapping[int, Sequence[Reference]], interval: Setting[float]) -> None:
@@ -121,29 +131,31 @@ class Inventory:
 
     def _compare(self, host: Host) -> None:
         """A host may have several entries, but its series have one name and one set of labels."""
-        first = self._hosts.setdefault(host.identity, host)
-        where = first.entry.place
+        this = _Common(host.entry.host, host.entry.place, host.labels.pairs, host.families.value)
+        first = self._hosts.setdefault(host.identity, this)
+        where = first.place
         wrong = None
-        if first.entry.host != host.entry.host:
-            wrong = f"{host.entry.host} is the host that {where} calls {first.entry.host}: write both the same way"
-        elif first.labels.pairs != host.labels.pairs:
+        if first.host != this.host:
+            wrong = f"{host.entry.host} is the host that {where} calls {first.host}: write both the same way"
+        elif first.labels != this.labels:
             wrong = f"{host.entry.host} has other labels in {where}: they are put on all series of a host"
-        elif first.families.value != host.families.value:
+        elif first.families != this.families:
             wrong = f"{host.entry.host} has other ip_families in {where}: they hold for all ports of a host"
         if wrong is not None:
             self._faults.append(host.entry.place.fault(wrong))
 
     def _add_port(self, host: Host, port: PortEntry, state: PortState) -> bool:
         """Add the targets of one port; False if the port was there before."""
-        name = host.entry.host
-        first = self._ports.setdefault((host.identity, port.number), port.place)
-        if first is not port.place:
-            self._faults.append(port.place.fault(f"port {port.number} of {name} is named twice, first in {first}"))
+        first = self._ports.get((host.identity, port.number))
+        if first is not None:
+            twice = f"port {port.number} of {host.entry.host} is named twice, first in {first}"
+            self._faults.append(port.place.fault(twice))
             return False
+        place = self._ports[host.identity, port.number] = str(port.place)
         terms = self._terms_of(host, port, state)
         if terms is not None:
             self._targets += terms.targets_of(host, port)
-            self._effective.append(terms.settings_of(host, port))
+            self._effective.append(terms.settings_of(host, port, place))
         return True
 
     def _terms_of(self, host: Host, port: PortEntry, state: PortState) -> Terms | None:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,25 +67,34 @@ def _parse(source: Source, text: str) -> Config:
     if isinstance(root.node, Pairs) and not top.parts.keys() & {key.HOSTS.name, key.HOSTS_FILES.name}:
         root.fault("names no hosts: write them under hosts, or name files with them under hosts_files")
     defaults = read_defaults(top.parts.get(key.DEFAULTS.name))
-    entries = list(read_hosts(top.parts.get(key.HOSTS.name)))
     files = [source.name]
+    return _config(source, top, defaults, _entries(source, top, files), files)
+
+
+def _entries(source: Source, top: Layer, files: list[str]) -> Iterator[HostEntry]:
+    """The hosts of all files, and in `files` the names of those that the main one names. One by one: an entry with all
+    its places is several times as large as what is kept of it.
+    """
+    yield from read_hosts(top.parts.get(key.HOSTS.name))
     for path in _hosts_files(top.parts.get(key.HOSTS_FILES.name)):
         files.append(str(path))
-        entries += _read_hosts_file(Source(str(path), path.parent, source.faults), path)
-    return _config(source, top, defaults, entries, files)
+        yield from _read_hosts_file(Source(str(path), path.parent, source.faults), path)
 
 
 def _config(
-    source: Source, top: Layer, defaults: Defaults, entries: Sequence[HostEntry], files: Sequence[str]
+    source: Source, top: Layer, defaults: Defaults, entries: Iterable[HostEntry], files: Sequence[str]
 ) -> Config:
-    inventory = Inventory(defaults, source.faults)
+    contradictions: list[Fault] = []
+    inventory = Inventory(defaults, contradictions)
     for entry in entries:
         inventory.add(entry)
     choice = Choice((top,))
     whole = _daemon(choice)
-    _refuse_gap(choice, whole, source.faults)
+    _refuse_gap(choice, whole, contradictions)
     interval = choice.required(daemon.REFERENCE_INTERVAL, REFERENCE_SECONDS)
     inventory.refer(choice.optional(daemon.REFERENCES) or {}, interval)
+    # Of one line, what cannot be read is named before what cannot be.
+    source.faults.extend(contradictions)
     modules = read_modules(top.parts.get(key.MODULES.name), defaults, source.name, source.faults)
     if source.faults:
         raise ConfigError(source.faults)
@@ -192,7 +201,8 @@ def _hosts_files(at: Cursor | None) -> Iterator[Path]:
                 yield path
 
 
-def _read_hosts_file(source: Source, path: Path) -> tuple[HostEntry, ...]:
+def _read_hosts_file(source: Source, path: Path) -> Iterator[HostEntry]:
     text = _read_file(source, path)
     root = None if text is None else _root(source, text)
-    return () if root is None else read_hosts_file(root)
+    if root is not None:
+        yield from read_hosts_file(root)

@@ -49,10 +49,10 @@ class Terms:
             for target in self.targets
         ]
 
-    def settings_of(self, host: Host, port: PortEntry) -> EffectivePort:
-        """The settings of `port`."""
+    def settings_of(self, host: Host, port: PortEntry, place: str) -> EffectivePort:
+        """The settings of `port`, which is named at `place`."""
         own = tuple(self._own(setting, host, port) for setting in self.own)
-        return EffectivePort(host.entry.host, port.number, str(port.place), self.common, own, host.labels.settings)
+        return EffectivePort(host.entry.host, port.number, place, self.common, own, host.labels.settings)
 
     def _own(self, chosen: Chosen, host: Host, port: PortEntry) -> EffectiveSetting:
         if chosen.setting.place is None:
