@@ -13,7 +13,7 @@ from exporter.config.entry import HOST_TITLE, NO_SETTINGS, Defaults, HostEntry, 
 from exporter.config.fault import Fault, Place
 from exporter.config.hostname import identity, literal_family
 from exporter.config.label import Label
-from exporter.config.layer import Choice, Layer, Setting, written
+from exporter.config.layer import Layer, Setting, written
 from exporter.config.model import EffectivePort, EffectiveSetting
 from exporter.config.port import Host, Labels, PortBuilder
 from exporter.config.reference import Reference
@@ -45,7 +45,11 @@ class Inventory:
         self._references: list[Target] = []
         self._effective: list[EffectivePort] = []
         self._terms: dict[Hashable, Terms] = {}
-        self._default_labels = _merged(defaults.layer)
+        layer = defaults.layer
+        self._default_families: Setting[tuple[IpFamily, ...]] = layer.find(key.IP_FAMILIES) or Setting(key.FAMILIES)
+        self._default_required: Setting[tuple[IpFamily, ...]] = layer.find(key.REQUIRE_FAMILIES) or Setting(())
+        self._default_addresses = layer.find(key.ADDRESSES) or Setting(AddressRule.FIRST)
+        self._default_labels = _merged(layer)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -100,8 +104,7 @@ class Inventory:
         )
 
     def _families(self, entry: HostEntry, own: IpFamily | None) -> Setting[tuple[IpFamily, ...]]:
-        found = Choice((entry.layer, self._defaults.layer)).find(key.IP_FAMILIES)
-        setting = found or Setting(key.FAMILIES)
+        setting = entry.layer.find(key.IP_FAMILIES) or self._default_families
         if own is None:
             return setting
         if setting.place is not None and setting.layer == HOST_TITLE and own not in setting.value:
@@ -109,17 +112,17 @@ class Inventory:
         return Setting((own,), "the address")
 
     def _required(self, entry: HostEntry, families: Setting[tuple[IpFamily, ...]]) -> Setting[tuple[IpFamily, ...]]:
-        found = Choice((entry.layer, self._defaults.layer)).find(key.REQUIRE_FAMILIES)
-        setting: Setting[tuple[IpFamily, ...]] = found or Setting(())
+        setting = entry.layer.find(key.REQUIRE_FAMILIES) or self._default_required
         missing = tuple(family for family in setting.value if family not in families.value)
-        if missing and setting.place is not None and setting.layer == HOST_TITLE:
+        if not missing:
+            return setting
+        if setting.place is not None and setting.layer == HOST_TITLE:
             probed = f"ip_families is {written(families.value)}, {families.origin}"
             self._faults.append(setting.place.fault(f"{written(missing)} would never be probed: {probed}"))
         return replace(setting, value=tuple(family for family in setting.value if family not in missing))
 
     def _addresses(self, entry: HostEntry, literal: IpFamily | None) -> Setting[AddressRule]:
-        found = Choice((entry.layer, self._defaults.layer)).find(key.ADDRESSES)
-        setting = found or Setting(AddressRule.FIRST)
+        setting = entry.layer.find(key.ADDRESSES) or self._default_addresses
         if setting.value is AddressRule.FIRST or literal is None:
             return setting
         if setting.place is not None and setting.layer == HOST_TITLE:
@@ -154,8 +157,9 @@ class Inventory:
         place = self._ports[host.identity, port.number] = str(port.place)
         terms = self._terms_of(host, port, state)
         if terms is not None:
-            self._targets += terms.targets_of(host, port)
-            self._effective.append(terms.settings_of(host, port, place))
+            targets, effective = terms.filled_in(host, port, place)
+            self._targets += targets
+            self._effective.append(effective)
         return True
 
     def _terms_of(self, host: Host, port: PortEntry, state: PortState) -> Terms | None:

@@ -8,13 +8,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.config import key
+from exporter.config.certificate import NO_GROUP
 from exporter.config.entry import HOST_TITLE, PORT_TITLE, PortEntry
-from exporter.config.layer import Choice, Chosen, Layer, written
+from exporter.config.layer import Choice, Chosen, Layer, Setting, written
 from exporter.config.model import EffectivePort, EffectiveSetting
 from exporter.config.port import Host
 from exporter.targets import PortState, Target
 
-# What is filled in for each host, so that it makes no difference how it reads.
+# Texts that may be other ones for every host, and are filled in as they are written.
+_NAMES = frozenset({key.SERVER.name, key.CERTIFICATE_GROUP.name})
+# What is filled in, so that it makes no difference how it reads.
 _FILLED_IN = frozenset({key.HOST_NAME.name, key.SERVER.name, key.LABEL_SET.name, key.PORT.name})
 
 
@@ -22,51 +25,46 @@ _FILLED_IN = frozenset({key.HOST_NAME.name, key.SERVER.name, key.LABEL_SET.name,
 class Terms:
     """What ports that are written alike have in common.
 
-    targets        of one of the ports; all but what is filled in holds for the others
-    common         its settings
-    own            those of them that are written at the host or at the port, or follow from the host's name
-    group_is_host  the certificate group is one that does
+    targets  of one of the ports; all but what is filled in holds for the others
+    common   its settings
+    own      those of them that are written at the host or at the port, or follow from the host's name
     """
 
     targets: tuple[Target, ...]
     common: tuple[EffectiveSetting, ...]
     own: tuple[Chosen, ...]
-    group_is_host: bool
 
-    def targets_of(self, host: Host, port: PortEntry) -> list[Target]:
-        """The targets of `port`."""
+    def filled_in(self, host: Host, port: PortEntry, place: str) -> tuple[list[Target], EffectivePort]:
+        """The targets and the settings of `port`, which is named at `place`."""
         name = host.entry.host
-        server = port.layer.find(key.SERVER) or host.entry.layer.find(key.SERVER)
-        server_name = None if server is None else server.value
-        return [
+        own = tuple(self._own(chosen, host, port) for chosen in self.own)
+        texts = {setting.name: setting.value for setting in own}
+        group = texts.get(key.CERTIFICATE_GROUP.name)
+        targets = [
             replace(
                 target,
                 host=name,
-                server_name=server_name,
+                server_name=texts.get(key.SERVER.name),
                 labels=host.labels.pairs,
-                certificate_group=host.identity if self.group_is_host else target.certificate_group,
+                # A group that is written may be the word for none.
+                certificate_group=target.certificate_group and (group or target.certificate_group),
             )
             for target in self.targets
         ]
-
-    def settings_of(self, host: Host, port: PortEntry, place: str) -> EffectivePort:
-        """The settings of `port`, which is named at `place`."""
-        own = tuple(self._own(setting, host, port) for setting in self.own)
-        return EffectivePort(host.entry.host, port.number, place, self.common, own, host.labels.settings)
+        return targets, EffectivePort(name, port.number, place, self.common, own, host.labels.settings)
 
     def _own(self, chosen: Chosen, host: Host, port: PortEntry) -> EffectiveSetting:
         if chosen.setting.place is None:
             return EffectiveSetting(chosen.name, host.identity, chosen.setting.origin)
         layer = port.layer if chosen.setting.layer == PORT_TITLE else host.entry.layer
         value, place = layer.values[chosen.name]
-        text = written(value) if chosen.name == key.SERVER.name else chosen.setting.value
-        return EffectiveSetting(chosen.name, text, replace(chosen.setting, place=place).origin)
+        text = written(value) if chosen.name in _NAMES else chosen.setting.value
+        return EffectiveSetting(chosen.name, text, Setting(text, layer.title, place).origin)
 
 
 def terms_of(targets: Sequence[Target], choice: Choice) -> Terms:
     """What the ports have in common that are written like the one that `targets` and `choice` are of."""
-    own = tuple(chosen for chosen in choice.chosen if _is_own(chosen))
-    return Terms(tuple(targets), choice.settings, own, any(chosen.setting.place is None for chosen in own))
+    return Terms(tuple(targets), choice.settings, tuple(chosen for chosen in choice.chosen if _is_own(chosen)))
 
 
 def _is_own(chosen: Chosen) -> bool:
@@ -81,4 +79,11 @@ def written_alike(host: Host, port: PortEntry, state: PortState) -> Hashable:
 
 
 def _said(layer: Layer) -> tuple[tuple[str, object], ...]:
-    return tuple((name, None if name in _FILLED_IN else value) for name, (value, _) in layer.values.items())
+    return tuple((name, _distinct(name, value)) for name, (value, _) in layer.values.items())
+
+
+def _distinct(name: str, value: object) -> object:
+    """As much of a value as makes a difference to what is not filled in."""
+    if name == key.CERTIFICATE_GROUP.name:
+        return value == NO_GROUP
+    return None if name in _FILLED_IN else value

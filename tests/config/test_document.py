@@ -51,12 +51,14 @@ def check(text: str) -> None:
 @given(st.lists(PIECES, max_size=12).map("".join))
 @settings(max_examples=1000)
 @example("'\t'\n: a")
-@example("a\ufeff: b")
-@example("!")
+@example("a: b\t")
+@example("a:\n\ufeff")
+@example("- !")
+@example("- !a:b!!c")
 @example("---")
 @example("[a?b]")
-@example("|#c\n a")
-@example(">+1#\n a")
+@example("- |#c\n a")
+@example("- >+1#\n a")
 def test_any_text_like_yaml_is_read_alike(text: str) -> None:
     check(text)
 
@@ -158,6 +160,11 @@ def test_what_an_alias_stands_for_counts_as_often_as_it_is_used() -> None:
     one_more = many + "c: *a\n"
     assert outcome(one_more) == (1, f"holds more than {MAX_NODES} values, with all that its aliases stand for")
     check(one_more)
+
+
+def test_what_is_below_a_tag_of_an_application_is_not_kept_and_does_not_count() -> None:
+    many = f"a: &a !set [{', '.join(['1'] * 999)}]\nb: [{', '.join(['*a'] * 2_000)}]\n"
+    assert isinstance(outcome(many), Pairs)
 
 
 def test_an_ordinary_file_needs_no_scanner_but_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
