@@ -1,101 +1,146 @@
-"""Run the benchmarks: `python -m tests.bench [NAME …] [--large] [--rounds N] [--json FILE]`.
+"""Run the benchmarks: `make bench`, or `python -m tests.bench [NAME …] [--size SIZE] [--rounds N] [--json FILE]`.
 
-    scrape     rendering /metrics                      against prometheus_client
-    probe      CPU time of a whole session             against asyncio's streams
-    memory     memory of a session in flight           against asyncio's streams
-    blackbox   CPU time from session to metrics        against blackbox_exporter, where it is installed
-    fleet      CPU time of the whole daemon            against blackbox_exporter; takes ten minutes
-    latency    error of the greeting's latency         against blackbox_exporter; takes four minutes
-    load       what probes tell with 1,000 clients     against the same without any; takes three minutes
+Compared with others, in turns and within one run:
 
-What is measured, and what each contender does and does not do, is written at the head of its module. The result is
-ratios, never milliseconds: of one run, taken in turns, as the median and the range of all rounds. Nothing here passes
-or fails by a time. A machine that does other work meanwhile widens the ranges.
+    fleet      CPU time of the whole daemon for a session, by chain and rate; what one core carries
+    flight     memory of a probe in flight in the whole daemon
+    latency    error of the greeting's latency at a high rate
+    scrape     rendering /metrics, and how long it holds up probes
+    probe      CPU time of a session in the process that holds it
+    memory     memory of a session in the process that holds it
+    lookups    questions to name servers
 
-`python -m tests.bench.scale` and `python -m tests.bench.extent` say what one process carries and how much there is of
-it; they compare with nobody.
+Compared with itself:
+
+    load       what probes tell with 1,000 clients at the HTTP side, and with none
+    workers    throughput of two worker processes
+    scale      40,000 targets beside 1,333: not among those that run unless named
+    extent     samples and bytes of a scrape by the number of hosts
+
+What is measured, and what each contender does and does not do, is written at the head of its module. The first three
+are against blackbox_exporter, of Debian's package prometheus-blackbox-exporter; where it is missing they are left out
+with a line that says so. Everything else is started here. What is measured has a core of its own; servers and whoever
+asks have another one. What is compared is told as ratios, as the median and the range of all rounds; `ratio` says why.
+Nothing here passes or fails by a time. A machine that does other work meanwhile widens the ranges.
+
+`--json FILE` writes the same as the tables show:
+
+    {"machine": {NAME: TEXT, …},
+     "ratios": [{"benchmark", "case", "quantity", "contender", "against", "median", "lowest", "highest", "rounds"}, …],
+     "figures": [{"benchmark", "case", "quantity", "contender", "value", "unit"}, …]}
+
+A ratio below 1 says that the contender takes less than what it is set against. A figure whose unit ends in "on this
+machine" has another value on another one.
 """
 
 import argparse
 import json
+import os
 import platform
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from OpenSSL import SSL
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import blackbox, cores, fleet, latency, load, memory, probe, scrape
-from tests.bench.mailserver import mail_server
-from tests.bench.ratio import Ratio, Size
+from tests.bench import (
+    cores,
+    exporters,
+    extent,
+    fleet,
+    flight,
+    interpreter,
+    latency,
+    load,
+    lookups,
+    memory,
+    probe,
+    process,
+    scale,
+    scrape,
+    workers,
+)
+from tests.bench.ratio import Figure, Ratio, Row
+from tests.bench.size import LARGE, TINY, USUAL, Size
 
-NAMES = ("scrape", "probe", "memory", "blackbox", "fleet", "latency", "load")
+_SIZES: Final = {"usual": USUAL, "large": LARGE, "tiny": TINY}
 
-_UNAVAILABLE: Mapping[str, Callable[[], str | None]] = {
-    "memory": memory.unavailable,
-    "blackbox": blackbox.unavailable,
-    "fleet": fleet.unavailable,
-    "latency": latency.unavailable,
-    "load": load.unavailable,
+
+def _nothing() -> str | None:
+    """What keeps a benchmark that needs nothing from being run."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One of them: how it is run, about how many minutes it takes, and what keeps it from being run here."""
+
+    measure: Callable[[Size], Sequence[Row]]
+    minutes: float
+    unavailable: Callable[[], str | None] = _nothing
+    unasked: bool = True
+
+
+BENCHMARKS: Final[Mapping[str, Benchmark]] = {
+    "fleet": Benchmark(fleet.measure, 13, exporters.unavailable),
+    "flight": Benchmark(flight.measure, 8, exporters.unavailable),
+    "latency": Benchmark(latency.measure, 4, exporters.unavailable),
+    "scrape": Benchmark(scrape.measure, 2),
+    "probe": Benchmark(probe.measure, 1),
+    "memory": Benchmark(memory.measure, 1, process.unavailable),
+    "lookups": Benchmark(lookups.measure, 2),
+    "load": Benchmark(load.measure, 3, process.unavailable),
+    "workers": Benchmark(workers.measure, 2, workers.unavailable),
+    "scale": Benchmark(scale.measure, 12, process.unavailable, unasked=False),
+    "extent": Benchmark(extent.measure, 1),
 }
-
-DEFAULT = Size(rounds=7, targets=(1_000,), probes=300, held=200, memory_rounds=3)
-LARGE = Size(rounds=7, targets=(1_000, 10_000), probes=1_000, held=500, memory_rounds=5)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and report."""
     options = _options(arguments)
-    size = LARGE if options.large else DEFAULT
+    size = _SIZES[options.size]
     if options.rounds:
-        size = replace(size, rounds=options.rounds, memory_rounds=min(options.rounds, size.memory_rounds))
-    # A file or a pipe has no width; the table's own is about this.
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    ratios = measured(options.names or NAMES, size, console)
-    console.print(table(ratios))
+        fewer = {name: min(options.rounds, getattr(size, name)) for name in ("memory_rounds", "fleet_rounds")}
+        size = replace(size, rounds=options.rounds, **fewer)
+    # A file or a pipe has no width; the tables' own is about this.
+    console = Console(width=None if sys.stdout.isatty() else 170)
+    names = options.names or [name for name, benchmark in BENCHMARKS.items() if benchmark.unasked]
+    rows = measured(names, size, console)
     facts = machine()
+    ratios = [row for row in rows if isinstance(row, Ratio)]
+    figures = [row for row in rows if isinstance(row, Figure)]
+    for drawn in (ratio_table(ratios), figure_table(figures)):
+        if drawn.row_count:
+            console.print(drawn)
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
     if options.json:
-        options.json.write_text(
-            json.dumps({"machine": facts, "ratios": [asdict(row) for row in ratios]}, indent=2) + "\n"
-        )
+        document = {"machine": facts, "ratios": list(map(asdict, ratios)), "figures": list(map(asdict, figures))}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def measured(names: Sequence[str], size: Size, console: Console) -> list[Ratio]:
-    """The ratios of these benchmarks; one that cannot be taken here is skipped with a line that says why."""
-    ratios: list[Ratio] = []
-    with mail_server() as site:
-        for name in names:
-            missing = _UNAVAILABLE.get(name, lambda: None)()
-            if missing is not None:
-                console.print(f"{name}: skipped, {missing}", highlight=False)
-                continue
-            console.print(f"{name}: measuring", highlight=False)
-            match name:
-                case "scrape":
-                    ratios += scrape.measure(size)
-                case "probe":
-                    ratios += probe.measure(size, site)
-                case "memory":
-                    ratios += memory.measure(size, site)
-                case "blackbox":
-                    ratios += blackbox.measure(size, site)
-                case "fleet":
-                    ratios += fleet.measure(size)
-                case "latency":
-                    ratios += latency.measure(size)
-                case "load":
-                    ratios += load.measure(min(size.rounds, load.ROUNDS))
-    return ratios
+def measured(names: Sequence[str], size: Size, console: Console) -> list[Row]:
+    """What these benchmarks say; one that cannot be run here is skipped with a line that says why."""
+    rows: list[Row] = []
+    for name in names:
+        benchmark = BENCHMARKS[name]
+        missing = benchmark.unavailable()
+        if missing is not None:
+            console.print(f"{name}: skipped, {missing}", highlight=False)
+            continue
+        console.print(f"{name}: measuring", highlight=False)
+        rows += benchmark.measure(size)
+    return rows
 
 
-def table(ratios: Sequence[Ratio]) -> Table:
+def ratio_table(ratios: Sequence[Ratio]) -> Table:
     """The ratios for people."""
     drawn = Table("benchmark", "case", "quantity", "contender", "against", "ratio", "range")
     for row in ratios:
@@ -104,27 +149,45 @@ def table(ratios: Sequence[Ratio]) -> Table:
     return drawn
 
 
+def figure_table(figures: Sequence[Figure]) -> Table:
+    """The figures for people."""
+    drawn = Table("benchmark", "case", "quantity", "of", "figure", "unit")
+    for row in figures:
+        # Counts in full, everything else with three digits.
+        value = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.3g}"
+        drawn.add_row(row.benchmark, row.case, row.quantity, row.contender, value, row.unit)
+    return drawn
+
+
 def machine() -> dict[str, str]:
     """What the ratios depend on besides the code."""
     return {
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()}, {interpreter.build()}",
         "OpenSSL of asyncio streams": ssl.OPENSSL_VERSION,
         "OpenSSL of mailprobe": SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode(),
         "prometheus_client": version("prometheus-client"),
-        "blackbox_exporter": blackbox.installed_version() or "not installed",
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "mail server": "on a core of its own" if cores.separate() else "on the contenders' core",
+        "blackbox_exporter": exporters.blackbox_version() or "not installed",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        "servers": "on a core of their own" if cores.separate() else "on the contenders' core",
     }
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Ratios against others, from one run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all unless named")
-    parser.add_argument("--large", action="store_true", help="more work, and 10,000 targets: some minutes")
-    parser.add_argument("--rounds", type=_positive, help="rounds in which the contenders take turns")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the ratios to FILE as well")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        epilog="Minutes that each takes in the usual size: "
+        + ", ".join(f"{name} {benchmark.minutes:g}" for name, benchmark in BENCHMARKS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all but scale unless named")
+    parser.add_argument(
+        "--size", choices=_SIZES, default="usual", help="how much work it is; tiny shows only that all of it runs"
+    )
+    parser.add_argument("--rounds", type=_positive, help="rounds in which the contenders take turns, at most")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as well")
     options = parser.parse_args(arguments)
-    if unknown := set(options.names) - set(NAMES):
+    if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     return options
 

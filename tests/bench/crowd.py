@@ -5,8 +5,11 @@ mail servers, with X25519 for every client, since a key agreement that only one 
 one that both know. Each port speaks SMTP and has a chain of its own (`CHAINS`), or no TLS (`plain`). It tells how many
 sessions it has seen to their end and what processor time it took, so that a run can show that it had some to spare.
 
-At the port `delayed` the greeting comes exactly `DELAY` after the connection was accepted, as exactly as a process that
-does not sleep through the last two milliseconds can be; how late it was is kept for each address, and told.
+At the port `delayed` the greeting comes `DELAY` after the connection was accepted, as exactly as a process can that
+does not sleep through the last two milliseconds. How late it really was is kept for each address, and told: as a
+`witness` saw it, so that this process' own lateness does not count, or by its own clock where that is not permitted.
+
+At the ports `mute` and `held` it falls silent when told to: before the greeting, and after the handshake.
 """
 
 import json
@@ -23,10 +26,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from select import EPOLLIN, epoll
-from typing import Final
+from typing import Any, Final
 
 from exporter.demo.mint import Authority, KeyKind
 from tests.bench import cores
+from tests.bench.witness import Witness
 from tests.bench.worker import ask, stop
 
 DOMAIN: Final = "example.org"
@@ -41,6 +45,8 @@ CHAINS: Final[dict[str, tuple[KeyKind, KeyKind, KeyKind]]] = {
 }
 PLAIN: Final = "plain"
 DELAYED: Final = "delayed"
+MUTE: Final = "mute"
+HELD: Final = "held"
 
 DELAY: Final = 0.05
 
@@ -66,19 +72,28 @@ _GREETING: Final = f"220 {_NAME} ESMTP Postfix\r\n".encode()
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Ports by name, and the file with the system's roots and those of `CHAINS`."""
+    """Ports by name, the file with the system's roots and those of `CHAINS`, and whether greetings have a witness."""
 
     ports: dict[str, int]
     roots: str
+    witnessed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the server did so far. `cpu` in seconds; `delays`: the last true delay of a greeting, by address."""
+    """What the server did so far: whole sessions, seconds of processor time; and those it now lets wait in silence."""
 
     sessions: int
     cpu: float
-    delays: dict[str, float]
+    silent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The last one at an address: when, by the monotonic clock, and how many seconds after the connection stood."""
+
+    moment: float
+    delay: float
 
 
 class Running:
@@ -86,11 +101,27 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.crowd = Crowd(**json.loads(ask(process, "the load target", "where?")))
+        self.crowd = Crowd(**self._told("where"))
 
     def account(self) -> Account:
         """What it did so far."""
-        return Account(**json.loads(ask(self._process, "the load target", "account")))
+        return Account(**self._told("account"))
+
+    def greetings(self) -> dict[str, Greeting]:
+        """The last greeting at each address of the port `delayed`."""
+        return {address: Greeting(*told) for address, told in self._told("greetings").items()}
+
+    def fall_silent(self) -> None:
+        """From now on `mute` does not greet, and `held` says nothing after the handshake."""
+        self._told("silence")
+
+    def end_silence(self) -> None:
+        """Speak again, and hang up on those who wait."""
+        self._told("speech")
+
+    def _told(self, question: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(ask(self._process, "the load target", question))
+        return answer
 
 
 @contextmanager
@@ -113,11 +144,13 @@ def crowd() -> Iterator[Running]:
 class _Session:
     """One connection."""
 
-    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "sock")
+    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "_silent_after_tls", "silent", "sock")
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, *, silent_after_tls: bool) -> None:
         self.sock = sock
+        self.silent = False
         self._context = context
+        self._silent_after_tls = silent_after_tls
         self._handshaking = False
         self._pending = b""
         self._ended = False
@@ -143,7 +176,9 @@ class _Session:
 
     def _answer(self, line: bytes) -> None:
         secured = isinstance(self.sock, ssl.SSLSocket)
-        if line.startswith(b"EHLO "):
+        if secured and self._silent_after_tls:
+            self.silent = True
+        elif line.startswith(b"EHLO "):
             open_answer = _EHLO_PLAIN if self._context is None else _EHLO_STARTTLS
             self.sock.send(_EHLO_TLS if secured else open_answer)
         elif line.startswith(b"STARTTLS") and self._context is not None:
@@ -159,16 +194,22 @@ class _Session:
 class _Server:
     """The loop over all ports."""
 
-    def __init__(self, listeners: dict[str, socket.socket], contexts: dict[str, ssl.SSLContext]) -> None:
+    def __init__(
+        self, listeners: dict[str, socket.socket], contexts: dict[str, ssl.SSLContext], witness: Witness | None
+    ) -> None:
+        self._witness = witness
+        self._silence = False
         self._listeners = {listener.fileno(): (name, listener) for name, listener in listeners.items()}
         self._contexts = contexts
         self._sessions: dict[int, _Session] = {}
         self._poll = epoll()
         self._waiting: deque[tuple[float, float, socket.socket]] = deque()
-        self._delays: dict[str, float] = {}
+        self._greetings: dict[str, Greeting] = {}
         self._whole = 0
         for number in self._listeners:
             self._poll.register(number, EPOLLIN)
+        if witness is not None:
+            self._poll.register(witness.fileno(), EPOLLIN)
 
     def run(self, site: Crowd) -> None:
         """Serve until the standard input ends."""
@@ -179,11 +220,16 @@ class _Server:
                     question = sys.stdin.readline()
                     if not question:
                         return
-                    sys.stdout.write((json.dumps(asdict(site)) if question == "where?\n" else self._account()) + "\n")
+                    sys.stdout.write(json.dumps(self._answer(question.strip(), site)) + "\n")
                     sys.stdout.flush()
+                elif self._witness is not None and number == self._witness.fileno():
+                    now = time.monotonic()
+                    for address, delay in self._witness.greetings():
+                        self._greetings[address] = Greeting(now, delay)
                 elif number in self._listeners:
                     self._accept(*self._listeners[number])
-                else:
+                # It may have been hung up on since the poll.
+                elif number in self._sessions:
                     self._serve(number)
                 self._greet_due()
             self._greet_due()
@@ -193,8 +239,25 @@ class _Server:
             return 1.0
         return max(0.0, self._waiting[0][0] - time.monotonic() - _AWAKE_SECONDS)
 
-    def _account(self) -> str:
-        return json.dumps(asdict(Account(self._whole, time.process_time(), self._delays)))
+    def _answer(self, question: str, site: Crowd) -> dict[str, Any]:
+        match question:
+            case "where":
+                return asdict(site)
+            case "account":
+                silent = sum(session.silent for session in self._sessions.values())
+                return asdict(Account(self._whole, time.process_time(), silent))
+            case "greetings":
+                return {address: (found.moment, found.delay) for address, found in self._greetings.items()}
+            case "silence":
+                self._silence = True
+                return {}
+            case "speech":
+                self._silence = False
+                for number in [number for number, session in self._sessions.items() if session.silent]:
+                    self._end(number, whole=False)
+                return {}
+            case _:
+                raise ValueError(question)
 
     def _accept(self, name: str, listener: socket.socket) -> None:
         while True:
@@ -205,10 +268,13 @@ class _Server:
             now = time.monotonic()
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sessions[sock.fileno()] = _Session(sock, self._contexts.get(name))
+            session = _Session(sock, self._contexts.get(name), silent_after_tls=self._silence and name == HELD)
+            self._sessions[sock.fileno()] = session
             self._poll.register(sock.fileno(), EPOLLIN)
             if name == DELAYED:
                 self._waiting.append((now + DELAY, now, sock))
+            elif self._silence and name == MUTE:
+                session.silent = True
             else:
                 sock.send(_GREETING)
 
@@ -216,7 +282,8 @@ class _Server:
         while self._waiting and (now := time.monotonic()) >= self._waiting[0][0]:
             _, accepted, sock = self._waiting.popleft()
             if sock.fileno() >= 0:
-                self._delays[sock.getsockname()[0]] = now - accepted
+                if self._witness is None:
+                    self._greetings[sock.getsockname()[0]] = Greeting(now, now - accepted)
                 try:
                     sock.send(_GREETING)
                 except OSError:
@@ -224,13 +291,14 @@ class _Server:
                     continue
 
     def _serve(self, number: int) -> None:
-        session = self._sessions[number]
-        ended = session.take()
+        ended = self._sessions[number].take()
         if ended is not None:
-            self._whole += ended
-            self._poll.unregister(number)
-            del self._sessions[number]
-            session.sock.close()
+            self._end(number, whole=ended)
+
+    def _end(self, number: int, *, whole: bool) -> None:
+        self._whole += whole
+        self._poll.unregister(number)
+        self._sessions.pop(number).sock.close()
 
 
 def _context(directory: Path, name: str, kinds: tuple[KeyKind, KeyKind, KeyKind]) -> tuple[ssl.SSLContext, bytes]:
@@ -253,13 +321,17 @@ def _listen() -> socket.socket:
 def _serve(directory: Path) -> None:
     made = {name: _context(directory, name, kinds) for name, kinds in CHAINS.items()}
     contexts = {name: context for name, (context, _) in made.items()}
-    contexts[DELAYED] = contexts["p256"]
+    contexts |= dict.fromkeys((DELAYED, MUTE, HELD), contexts["p256"])
     roots = directory / "roots.pem"
     public = _SYSTEM_ROOTS.read_bytes() if _SYSTEM_ROOTS.exists() else b""
     roots.write_bytes(public + b"".join(pem for _, pem in made.values()))
-    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED)}
+    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED, MUTE, HELD)}
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
-    _Server(listeners, contexts).run(Crowd(ports, str(roots)))
+    try:
+        witness = Witness(ports[DELAYED])
+    except PermissionError:
+        witness = None
+    _Server(listeners, contexts, witness).run(Crowd(ports, str(roots), witness is not None))
 
 
 if __name__ == "__main__":

@@ -1,38 +1,39 @@
 """What a session costs the processor in the daemon as it runs: mailprobe against blackbox_exporter.
 
     fleet   mailprobe, the whole daemon   against blackbox_exporter
-    fleet   the load target               against mailprobe, and its share of its own core
+    fleet   the load target               the share of its own core that it uses meanwhile
 
 What both do, and what is in favour of whom, is written in `exporters`. Cases: the chains of `crowd` and no TLS, at a
-rate that keeps a processor busy for a third, and one at a hundred sessions a second, where every session wakes a
+rate that keeps a processor busy for a half, and one at a hundred sessions a second, where every session wakes a
 process whose caches others have filled.
 
 Each turn starts the program anew, lets it come into its rhythm, and then counts for a scrape interval or more. Beside
-it stands what the load target used meanwhile: a share near 1 would say that it is what was measured. Linux only;
-skipped where blackbox_exporter is missing.
+it stand what the load target used meanwhile, where a share near 1 would say that it is what was measured, and the
+sessions a second that were really held, of those that were asked for.
+
+The inverse of the cost is what one core carries: so many sessions a second keep it wholly busy. That is a figure of
+this machine, and is there to be set against the other program's. Linux only; skipped where blackbox_exporter is
+missing.
 """
 
 import asyncio
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tests.bench import cores, exporters
 from tests.bench.crowd import PLAIN, Running, crowd
-from tests.bench.exporters import INTERVAL, SCRAPE_SECONDS, Client, address, configuration
+from tests.bench.exporters import INTERVAL, SCRAPE_SECONDS, Client, address, await_ready, configuration
 from tests.bench.process import Program, ProgramFailed
-from tests.bench.ratio import Ratio, Size, compared, interleaved
+from tests.bench.ratio import HERE, Row, compared, figure, interleaved
+from tests.bench.size import Size
 
 MAILPROBE = "mailprobe, the whole daemon"
 BLACKBOX = "blackbox_exporter"
-TARGET = "load target"
-
-# Far more than the first round of the largest benchmark takes on a machine that does other work.
-_FIRST_ROUND_SECONDS = 300.0
+TARGETS = {MAILPROBE: "load target under mailprobe", BLACKBOX: "load target under blackbox_exporter"}
 
 Drive = Callable[[Program, float], Awaitable[None]]
 
@@ -52,39 +53,40 @@ class Case:
 CASES = (Case("p256", 400), Case("rsa", 400), Case("p384", 250), Case(PLAIN, 400), Case("p256", 100))
 
 
-def unavailable() -> str | None:
-    """Why this cannot be measured here."""
-    if sys.platform != "linux":
-        return "another process' CPU time is read by Linux' clocks"
-    if exporters.blackbox_program() is None:
-        return "blackbox_exporter is not installed: apt-get install prometheus-blackbox-exporter"
-    return None
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What was counted in one: seconds on the wall and of processor time, the load target's too, and sessions."""
+
+    elapsed: float
+    cpu: float
+    target_cpu: float
+    sessions: int
+
+    @property
+    def cost(self) -> float:
+        """Seconds of processor time for each session."""
+        return self.cpu / self.sessions
 
 
-def measure(size: Size, cases: tuple[Case, ...] = CASES) -> list[Ratio]:
-    """All ratios of this benchmark."""
-    ratios = []
+def measure(size: Size, cases: tuple[Case, ...] = CASES) -> list[Row]:
+    """All that this benchmark says."""
+    rows: list[Row] = []
     with cores.servers_core(), crowd() as running:
         for case in cases:
-            bench = Bench(running, case, size.seconds)
+            bench = Bench(running, replace(case, rate=round(case.rate * size.rate)), size)
             turns = {MAILPROBE: bench.mailprobe, BLACKBOX: bench.blackbox}
-            costs = interleaved(turns, size.fleet_rounds, warm=False)
-            said = partial(compared, benchmark="fleet", case=str(case))
-            ratios.append(said(costs, MAILPROBE, BLACKBOX, quantity="CPU time of a session"))
-            ratios.append(said(bench.target_costs, TARGET, MAILPROBE, quantity="CPU time of a session"))
-            ratios.append(said(bench.shares, TARGET, "its core", quantity="share that is busy"))
-    return ratios
+            rows += bench.rows(interleaved(turns, size.fleet_rounds, warm=False))
+    return rows
 
 
 class Bench:
-    """The turns of one case. What the load target used in those of mailprobe is kept."""
+    """The turns of one case, and what was counted in them."""
 
-    def __init__(self, running: Running, case: Case, seconds: float) -> None:
+    def __init__(self, running: Running, case: Case, size: Size) -> None:
         self._running = running
         self._case = case
-        self._seconds = seconds
-        self.target_costs: list[dict[str, float]] = []
-        self.shares: list[dict[str, float]] = []
+        self._size = size
+        self._turns: dict[str, list[Turn]] = {MAILPROBE: [], BLACKBOX: []}
 
     def mailprobe(self) -> float:
         """Seconds of CPU time for each session."""
@@ -92,7 +94,7 @@ class Bench:
         text = configuration(site, case.port, case.rate * INTERVAL, INTERVAL, INTERVAL)
         with tempfile.TemporaryDirectory() as directory, exporters.mailprobe(text, site, Path(directory)) as program:
             await_ready(program)
-            return asyncio.run(self._count(program, _scrape, warm=3.0))
+            return asyncio.run(self._count(MAILPROBE, program, scraped))
 
     def blackbox(self) -> float:
         """Likewise."""
@@ -100,19 +102,34 @@ class Bench:
             tempfile.TemporaryDirectory() as directory,
             exporters.blackbox(self._running.crowd, Path(directory)) as program,
         ):
-            return asyncio.run(self._count(program, self._ask, warm=3.0))
+            return asyncio.run(self._count(BLACKBOX, program, self._ask))
 
-    async def _count(self, program: Program, drive: Drive, warm: float) -> float:
-        await drive(program, warm)
+    def rows(self, costs: list[dict[str, float]]) -> Iterator[Row]:
+        """The ratios and figures of all turns."""
+        case = str(self._case)
+        yield compared(costs, MAILPROBE, BLACKBOX, benchmark="fleet", case=case, quantity="CPU time of a session")
+        for name, turns in self._turns.items():
+            shares = [{TARGETS[name]: turn.target_cpu, "its core": turn.elapsed} for turn in turns]
+            yield compared(
+                shares, TARGETS[name], "its core", benchmark="fleet", case=case, quantity="share that is busy"
+            )
+        say = partial(figure, benchmark="fleet", case=case)
+        for name, turns in self._turns.items():
+            held = (turn.sessions / turn.elapsed for turn in turns)
+            yield say(held, "a second", quantity="sessions held", contender=name)
+            carried = (1 / turn.cost for turn in turns)
+            yield say(carried, f"a second {HERE}", quantity="sessions that one core carries", contender=name)
+
+    async def _count(self, name: str, program: Program, drive: Drive) -> float:
+        await drive(program, self._size.warm)
         before, cpu, began = self._running.account(), program.cpu(), time.monotonic()
-        await drive(program, self._seconds)
-        after, used, elapsed = self._running.account(), program.cpu() - cpu, time.monotonic() - began
-        sessions, target = after.sessions - before.sessions, after.cpu - before.cpu
-        cost = used / sessions
-        if drive is _scrape:
-            self.target_costs.append({TARGET: target / sessions, MAILPROBE: cost})
-            self.shares.append({TARGET: target, "its core": elapsed})
-        return cost
+        await drive(program, self._size.seconds)
+        elapsed, used, after = time.monotonic() - began, program.cpu() - cpu, self._running.account()
+        if after.sessions == before.sessions:
+            raise ProgramFailed("no session was held")
+        turn = Turn(elapsed, used, after.cpu - before.cpu, after.sessions - before.sessions)
+        self._turns[name].append(turn)
+        return turn.cost
 
     async def _ask(self, program: Program, seconds: float) -> None:
         client = Client(program.port)
@@ -129,16 +146,7 @@ class Bench:
             client.close()
 
 
-def await_ready(program: Program) -> None:
-    """Return when the first round is over, in which every chain is verified for every name; raises ProgramFailed."""
-    deadline = time.monotonic() + _FIRST_ROUND_SECONDS
-    while not program.ready():
-        if time.monotonic() > deadline:
-            raise ProgramFailed("the first round does not end")
-        time.sleep(0.5)
-
-
-async def _scrape(program: Program, seconds: float) -> None:
+async def scraped(program: Program, seconds: float) -> None:
     """Wait so long, with a scrape in the middle of each scrape interval."""
     client = Client(program.port)
     try:

@@ -1,77 +1,96 @@
 """How true a greeting's latency is: against servers that greet 50 ms late, at a high rate, with large scrapes beside.
 
-    latency   mailprobe   against half a millisecond, and against blackbox_exporter
+    latency   mailprobe, error at p50 and p99   against blackbox_exporter
+    latency   mailprobe, error at p50 and p99   against the 50 ms themselves; the bar at p99 is half a millisecond, 0.01
 
-Of every session the load target knows how late it greeted, and the exporter says how late it found the greeting; the
-error is the difference, and what counts is the one that a hundredth of the sessions exceeds. mailprobe holds so many
-STARTTLS sessions a second as ever, and is scraped every five seconds. blackbox_exporter holds as many, driven by HTTP,
-and fifty more a second for the greeting alone, of which its `probe_duration_seconds` is that latency; it says nothing
-of a greeting inside a longer session. Both stand on one core, as in `fleet`.
+Of every session it is known how long the greeting really took: by the packets' stamps, as a capture would tell it
+(`witness`), so that neither the server's nor the exporter's own lateness is in the truth. The exporter says how long it
+found it to be; the error is the difference. mailprobe holds so many STARTTLS sessions a second as ever, and is scraped
+of all its samples every five seconds. blackbox_exporter holds as many, driven by HTTP, and fifty more a second for the
+greeting alone, of which its `probe_duration_seconds` is that latency with the connecting; it says nothing of a greeting
+inside a longer session. Both stand on one core, as in `fleet`.
 
-The load target's own lateness in accepting, which nobody can tell from the network's, is in both errors. Linux only;
-skipped where blackbox_exporter is missing.
+Where the capture is not permitted (it is to root), the truth is the server's own, and its lateness in accepting counts
+as an error of both; the case says so. Linux only; skipped where blackbox_exporter is missing.
 """
 
 import asyncio
 import re
 import tempfile
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.bench import cores, exporters
-from tests.bench.crowd import DELAYED, Running, crowd
-from tests.bench.exporters import INTERVAL, Client, address, configuration, paced
-from tests.bench.fleet import await_ready, unavailable
-from tests.bench.ratio import Ratio, Size, compared, interleaved
+from tests.bench.crowd import DELAY, DELAYED, Running, crowd
+from tests.bench.exporters import INTERVAL, Client, address, await_ready, configuration, paced
+from tests.bench.ratio import Row, compared, figure, interleaved
+from tests.bench.scrape import samples
+from tests.bench.size import Size
 
 MAILPROBE = "mailprobe"
 BLACKBOX = "blackbox_exporter"
-BAR = "half a millisecond"
+TRUTH = "the true 50 ms"
 
-# The bar of the error at p99.
-_BAR_SECONDS = 0.0005
-_SCRAPE_SECONDS = 5.0
+SCRAPE_SECONDS = 5.0
 _GREETINGS_PER_SECOND = 50
+
+# A session whose greeting is older is over, and its result can be scraped.
+SETTLED_SECONDS = 1.0
+
+# Addresses that the sessions beside do not have.
+_APART = 100_000
+
+_QUANTILES = {"p50": 0.5, "p99": 0.99}
 
 _GREETING = re.compile(
     rb'^mailprobe_phase_duration_seconds\{host="([0-9.]+)",[^}]*phase="greeting"\} (\S+)$', re.MULTILINE
 )
 _DURATION = re.compile(rb"^probe_duration_seconds (\S+)$", re.MULTILINE)
 
-__all__ = ["measure", "unavailable"]
 
-
-def measure(size: Size) -> list[Ratio]:
-    """All ratios of this benchmark."""
+def measure(size: Size) -> list[Row]:
+    """All that this benchmark says."""
     with cores.servers_core(), crowd() as running:
-        bench = Bench(running, size.latency_rate, size.seconds)
-        turns = {MAILPROBE: bench.mailprobe, BLACKBOX: bench.blackbox}
-        costs = interleaved(turns, size.fleet_rounds, warm=False)
-    case = f"{size.latency_rate} STARTTLS sessions a second"
-    quantity = "error of the greeting's latency, p99"
-    barred = [cost | {BAR: _BAR_SECONDS} for cost in costs]
-    return [
-        compared(barred, MAILPROBE, against, benchmark="latency", case=case, quantity=quantity)
-        for against in (BLACKBOX, BAR)
-    ]
+        bench = Bench(running, size)
+        interleaved({MAILPROBE: bench.mailprobe, BLACKBOX: bench.blackbox}, size.fleet_rounds, warm=False)
+        return list(bench.rows())
+
+
+async def errors_between(running: Running, client: Client, began: float, ended: float) -> tuple[list[float], bytes]:
+    """How far off mailprobe's scrape is, in seconds, for sessions greeted between two moments of the monotonic clock.
+
+    The scrape itself stands beside it. The second moment is at least `SETTLED_SECONDS` ago; sessions whose target has
+    come into its next one meanwhile are left out, since there is no telling which of the two a scrape shows.
+    """
+    document = await client.get("/metrics")
+    greetings = running.greetings()
+    errors = []
+    for host, value in _GREETING.findall(document):
+        true = greetings[host.decode()]
+        if began <= true.moment < ended:
+            errors.append(float(value) - true.delay)
+    return errors, document
 
 
 class Bench:
-    """The turns. `errors` are those of the last one, in seconds and in their order of size."""
+    """The turns. `errors` of each in seconds, in order of size, and the samples of mailprobe's last scrape."""
 
-    def __init__(self, running: Running, rate: int, seconds: float) -> None:
+    def __init__(self, running: Running, size: Size) -> None:
         self._running = running
-        self._rate = rate
-        self._seconds = seconds
-        self.errors: list[float] = []
+        self._size = size
+        self._hosts = size.latency_rate * INTERVAL
+        self.errors: dict[str, list[list[float]]] = {MAILPROBE: [], BLACKBOX: []}
+        self.samples: list[int] = []
 
     def mailprobe(self) -> float:
         """The error at p99, in seconds."""
         site = self._running.crowd
-        text = configuration(site, DELAYED, self._rate * INTERVAL, INTERVAL, INTERVAL)
+        text = configuration(site, DELAYED, self._hosts, INTERVAL, INTERVAL)
         with tempfile.TemporaryDirectory() as directory, exporters.mailprobe(text, site, Path(directory)) as program:
             await_ready(program)
-            return self._at_p99(asyncio.run(self._scraped(Client(program.port))))
+            return self._keep(MAILPROBE, asyncio.run(self._scraped(Client(program.port))))
 
     def blackbox(self) -> float:
         """Likewise."""
@@ -79,49 +98,73 @@ class Bench:
             tempfile.TemporaryDirectory() as directory,
             exporters.blackbox(self._running.crowd, Path(directory)) as program,
         ):
-            return self._at_p99(asyncio.run(self._asked(Client(program.port))))
+            return self._keep(BLACKBOX, asyncio.run(self._asked(Client(program.port))))
 
-    def _at_p99(self, errors: list[float]) -> float:
-        self.errors = sorted(abs(error) for error in errors)
-        return self.errors[int(len(errors) * 0.99)]
+    def rows(self) -> Iterator[Row]:
+        """The ratios and figures of all turns."""
+        by = "the packets" if self._running.crowd.witnessed else "the server"
+        case = f"{self._size.latency_rate} STARTTLS sessions a second, truth by {by}"
+        for name, part in _QUANTILES.items():
+            costs = [
+                {MAILPROBE: at(ours, part), BLACKBOX: at(theirs, part), TRUTH: DELAY}
+                for ours, theirs in zip(self.errors[MAILPROBE], self.errors[BLACKBOX], strict=True)
+            ]
+            said = partial(
+                compared, costs, benchmark="latency", case=case, quantity=f"error of the greeting's latency, {name}"
+            )
+            yield said(MAILPROBE, BLACKBOX)
+            yield said(MAILPROBE, TRUTH)
+            yield said(BLACKBOX, TRUTH)
+        say = partial(figure, benchmark="latency", case=case)
+        yield say(self.samples, "", quantity="samples of a scrape", contender=MAILPROBE)
+        for name, found in self.errors.items():
+            yield say(map(len, found), "", quantity="greetings compared in a round", contender=name)
+
+    def _keep(self, name: str, errors: list[float]) -> float:
+        self.errors[name].append(sorted(abs(error) for error in errors))
+        return at(self.errors[name][-1], _QUANTILES["p99"])
 
     async def _scraped(self, client: Client) -> list[float]:
         errors: list[float] = []
-        seen: dict[str, float] = {}
-        began = time.monotonic()
-        while time.monotonic() - began < self._seconds:
-            await asyncio.sleep(_SCRAPE_SECONDS)
-            document = await client.get("/metrics")
-            true = self._running.account().delays
-            for host, value in _GREETING.findall(document):
-                found = float(value)
-                # The same figure as before is the same session.
-                if seen.get(host.decode()) != found:
-                    seen[host.decode()] = found
-                    errors.append(found - true[host.decode()])
+        began = first = time.monotonic()
+        while began - first < self._size.seconds:
+            await asyncio.sleep(min(SCRAPE_SECONDS, self._size.seconds))
+            ended = time.monotonic() - SETTLED_SECONDS
+            found, document = await errors_between(self._running, client, began, ended)
+            errors += found
+            began = ended
         client.close()
+        self.samples.append(samples(document))
         return errors
 
     async def _asked(self, client: Client) -> list[float]:
         port = self._running.crowd.ports[DELAYED]
-        errors: list[float] = []
+        found: dict[str, float] = {}
 
         async def greet(number: int) -> None:
-            # Addresses that the sessions beside do not have.
-            where = address(100_000 + number % 5_000)
-            found = _DURATION.search(await client.probe("greeting", f"{where}:{port}"))
-            if found is not None:
-                errors.append(float(found[1]) - self._running.account().delays[where])
+            # Each address once, so that the last greeting there is this one.
+            where = address(_APART + number)
+            duration = _DURATION.search(await client.probe("greeting", f"{where}:{port}"))
+            if duration is not None:
+                found[where] = float(duration[1])
 
-        def start(number: int) -> asyncio.Future[None]:
+        def greeting(number: int) -> asyncio.Future[None]:
             return asyncio.ensure_future(greet(number))
 
         def session(number: int) -> asyncio.Future[bytes]:
-            where = address(number % (self._rate * INTERVAL))
-            return asyncio.ensure_future(client.probe("starttls", f"{where}:{port}"))
+            return asyncio.ensure_future(client.probe("starttls", f"{address(number % self._hosts)}:{port}"))
 
         await asyncio.gather(
-            paced(self._rate, self._seconds, session), paced(_GREETINGS_PER_SECOND, self._seconds, start)
+            paced(self._size.latency_rate, self._size.seconds, session),
+            paced(_GREETINGS_PER_SECOND, self._size.seconds, greeting),
         )
         client.close()
-        return errors
+        greetings = self._running.greetings()
+        return [duration - greetings[where].delay for where, duration in found.items()]
+
+
+def at(ordered: list[float], part: float) -> float:
+    """The value that this part of them do not exceed."""
+    if not ordered:
+        raise ValueError("nothing was measured")
+    return ordered[int(len(ordered) * part)]

@@ -25,9 +25,9 @@ from exporter.demo.servers import FriendlyServer
 from exporter.demo.tls import ServerTls
 from exporter.targets import Protocol, Service, TlsMode
 from tests.bench import cores
+from tests.bench.process import ADDRESS
 from tests.bench.worker import ask, stop
 
-ADDRESS = "127.0.0.1"
 DOMAIN = "example.org"
 _NAME = f"mail.{DOMAIN}"
 

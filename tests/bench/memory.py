@@ -4,23 +4,23 @@
 
 A number of sessions is held open right after the handshake, by a server that answers no more. What the process grew
 by, divided by their number, is the memory of one: its resident set, without what the kernel keeps for the sockets.
-Every turn is a new process, because memory that was freed once would hide the next growth. Linux only.
+Every turn is a new process, because memory that was freed once would hide the next growth. Linux only. What the whole
+daemon takes, and another program for the same, is told by `flight`.
 """
 
 import asyncio
 import gc
-import resource
+import os
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from pathlib import Path
 
 from exporter.targets import TlsMode
-from tests.bench.mailserver import ADDRESS, Site
-from tests.bench.ratio import Ratio, Size, compared, interleaved
+from tests.bench.mailserver import Site, mail_server
+from tests.bench.process import ADDRESS, resident
+from tests.bench.ratio import Ratio, compared, interleaved
 from tests.bench.session import ByMailprobe, ByStreams, Sessions
+from tests.bench.size import Size
 from tests.bench.worker import Worker, serve
-
-_STATM = Path("/proc/self/statm")
 
 _MAILPROBE = "mailprobe"
 _STREAMS = "asyncio streams"
@@ -33,15 +33,11 @@ _BUNCH = 32
 _POLL_SECONDS = 0.01
 
 
-def unavailable() -> str | None:
-    """Why this cannot be measured here."""
-    return None if _STATM.exists() else f"{_STATM} is not there: memory is read from Linux' /proc"
-
-
-def measure(size: Size, site: Site) -> list[Ratio]:
+def measure(size: Size) -> list[Ratio]:
     """All ratios of this benchmark."""
-    turns = {name: partial(_turn, name, size.held, site) for name in (_MAILPROBE, _STREAMS)}
-    costs = interleaved(turns, size.memory_rounds, warm=False)
+    with mail_server() as site:
+        turns = {name: partial(_turn, name, size.held, site) for name in (_MAILPROBE, _STREAMS)}
+        costs = interleaved(turns, size.memory_rounds, warm=False)
     case = f"{size.held} sessions held after the handshake"
     return [compared(costs, _MAILPROBE, _STREAMS, benchmark="memory", case=case, quantity="resident memory")]
 
@@ -68,7 +64,7 @@ class _Held:
             await self._sessions.hold(number, self._site.port, TlsMode.STARTTLS)
         already = await self._silent()
         gc.collect()
-        before = _resident()
+        before = resident(os.getpid())
         tasks: list[asyncio.Task[None]] = []
         while len(tasks) < count:
             for number in range(len(tasks), min(len(tasks) + _BUNCH, count)):
@@ -77,7 +73,7 @@ class _Held:
             while await self._silent() - already < len(tasks):
                 _raise_failure(tasks)
                 await asyncio.sleep(_POLL_SECONDS)
-        grown = _resident() - before
+        grown = resident(os.getpid()) - before
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -98,11 +94,6 @@ def _raise_failure(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         if task.done():
             task.result()
-
-
-def _resident() -> int:
-    # proc(5): the second field of statm is the resident set in pages.
-    return int(_STATM.read_text().split()[1]) * resource.getpagesize()
 
 
 def _mailprobe(options: str) -> AbstractContextManager[_Held]:

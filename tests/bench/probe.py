@@ -18,9 +18,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from exporter.targets import TlsMode
-from tests.bench.mailserver import Site
-from tests.bench.ratio import Ratio, Size, compared, interleaved
+from tests.bench.mailserver import Site, mail_server
+from tests.bench.ratio import Ratio, compared, interleaved
 from tests.bench.session import ByMailprobe, ByStreams, Sessions
+from tests.bench.size import Size
 from tests.bench.worker import Worker, serve
 
 # What ten thousand targets keep in flight: each once in 120 s makes 83 sessions a second, and one takes some 0.4 s.
@@ -33,10 +34,10 @@ _ANEW = "mailprobe, verdicts anew"
 _STREAMS = "asyncio streams"
 
 
-def measure(size: Size, site: Site) -> list[Ratio]:
+def measure(size: Size) -> list[Ratio]:
     """All ratios of this benchmark."""
     ratios = []
-    with ExitStack() as stack:
+    with mail_server() as site, ExitStack() as stack:
         workers = {
             name: stack.enter_context(Worker("tests.bench.probe", name, site.text))
             for name in (_MAILPROBE, _ANEW, _STREAMS)

@@ -4,6 +4,7 @@ import http.client
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,24 @@ class ProgramFailed(Exception):
     """A program did not start, or ended on its own."""
 
 
+def unavailable() -> str | None:
+    """Why no other process can be measured here."""
+    return None if sys.platform == "linux" else "another process is measured by what Linux tells about it"
+
+
+def processor_time(pid: int) -> float:
+    """Seconds, user and system, that all threads of a process have used so far, also those that have ended."""
+    # clock_getcpuclockid(3), which Python does not have: Linux makes the clock of a process from its number, by
+    # MAKE_PROCESS_CPUCLOCK of <linux/posix-timers.h> with CPUCLOCK_SCHED.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def resident(pid: int) -> int:
+    """Bytes of the resident set of a process, without what the kernel keeps for its sockets."""
+    # proc(5): the second field of statm is the resident set in pages.
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 class Program:
     """A process that runs."""
 
@@ -37,15 +56,12 @@ class Program:
         return self._process.pid
 
     def cpu(self) -> float:
-        """Seconds, user and system, that all its threads have used so far, also those that have ended."""
-        # clock_getcpuclockid(3), which Python does not have: Linux makes the clock of a process from its number, by
-        # MAKE_PROCESS_CPUCLOCK of <linux/posix-timers.h> with CPUCLOCK_SCHED.
-        return time.clock_gettime((~self._process.pid << 3) | 2)
+        """Seconds, user and system, that it has used so far."""
+        return processor_time(self._process.pid)
 
     def resident(self) -> int:
         """Bytes of its resident set."""
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return resident(self._process.pid)
 
     def listens(self) -> bool:
         """It takes connections. Raises ProgramFailed where it has ended."""

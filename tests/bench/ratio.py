@@ -1,13 +1,20 @@
-"""What a benchmark says: how much one contender costs for each unit that another one costs.
+"""What a benchmark says: how much one contender costs for each unit that another one costs, and plain figures.
 
 A figure in milliseconds is true of one machine in one minute: clocks, caches and neighbours change it by a fifth and
-more. So no such figure leaves this folder. Contenders take turns in every round, each round gives one ratio, and the
+more. So what is compared is told as ratios. Contenders take turns in every round, each round gives one ratio, and the
 result is the median of the ratios with the lowest and the highest of them.
+
+Counts, and sizes in memory and on the wire, are no times: they are told as they are. The few figures that do depend on
+the machine say so in their unit, and are there to be set against each other.
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+# At the end of the unit of a figure that another machine would have another value for.
+HERE: Final = "on this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +38,18 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How much work a run is.
+class Figure:
+    """What `contender` was found to have, as the median of all rounds; the unit says whether it is this machine's."""
 
-    rounds         in which every contender has its turn once
-    targets        numbers of targets to render /metrics for
-    probes         in one turn
-    held           sessions that are in flight together when memory is read
-    memory_rounds  fewer, since each of their turns starts a process, and memory varies little
-    fleet_rounds   fewer, since each of their turns starts the program and waits for its first round
-    seconds        for which such a turn counts
-    latency_rate   sessions a second while latencies are compared
-    """
+    benchmark: str
+    case: str
+    quantity: str
+    contender: str
+    value: float
+    unit: str
 
-    rounds: int
-    targets: tuple[int, ...]
-    probes: int
-    held: int
-    memory_rounds: int
-    fleet_rounds: int = 3
-    seconds: float = 15.0
-    latency_rate: int = 500
+
+Row = Ratio | Figure
 
 
 def interleaved(turns: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True) -> list[dict[str, float]]:
@@ -86,3 +84,8 @@ def compared(
         highest=max(ratios),
         rounds=len(ratios),
     )
+
+
+def figure(values: Iterable[float], unit: str, *, benchmark: str, case: str, quantity: str, contender: str) -> Figure:
+    """The figure of a contender over all rounds."""
+    return Figure(benchmark, case, quantity, contender, statistics.median(values), unit)

@@ -1,4 +1,6 @@
-"""How much more two worker processes probe on two cores: `python -m tests.bench.workers [--rounds N] [--probes N]`.
+"""How much more two worker processes probe on two cores.
+
+    workers   mailprobe with two workers   against one process
 
 Both contenders do the same work: the turn of a session, a whole STARTTLS session with a certificate that is judged, the
 judgement, the lines of /metrics. One does it in its only process. The other one has its sessions held by two workers,
@@ -7,21 +9,19 @@ and does the rest in the first process.
 The result is a ratio of throughputs, from the system's accounting of processor time: how many probes the second one
 completes while the first, which can use but one core, completes one. It is bounded by all its processes together, which
 have two cores, and by the busiest of them, which has one. Clocks on the wall do not come into it: on a machine with two
-cores the mail server, which is not counted, would take a part of what is measured.
+cores the mail server, which is not counted, would take a part of what is measured. Beside it stands the share of a core
+that the first process needs for what one core probes without workers: its inverse is how many workers it keeps busy.
 """
 
-import argparse
 import asyncio
 import itertools
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-
-from rich.console import Console
+from functools import partial
 
 from exporter.judgement.expectation import judge
 from exporter.metrics.store import Store
@@ -38,16 +38,18 @@ from exporter.schedule.message import Settings
 from exporter.schedule.pacing import Pacing
 from exporter.schedule.pool import WorkerPool
 from exporter.targets import Target, TlsMode
-from tests.bench import session
-from tests.bench.mailserver import ADDRESS, Site, mail_server
+from tests.bench import cores, process, session
+from tests.bench.mailserver import Site, mail_server
+from tests.bench.process import ADDRESS
 from tests.bench.ratio import Ratio, compared, interleaved
+from tests.bench.size import Size
 from tests.bench.worker import Contender, Worker, serve
 
 ALONE, TOGETHER = "one process", "mailprobe with two workers"
 
 # What is asked of the second contender: its throughput on two cores; and the part of a core that its first process
 # needs for what one core probes without workers, which says how many workers it can keep busy.
-THROUGHPUT, FIRST = "throughput with two workers on two cores", "share of the first process"
+THROUGHPUT, FIRST = "probes on two cores", "share of the first process"
 
 WORKERS = 2
 CORES = 2
@@ -56,6 +58,10 @@ CORES = 2
 # as it is in a daemon that has run for a day.
 _HOSTS = 240
 _IN_FLIGHT = 64
+
+# A turn is so many times that of `probe`, over which the work of three processes evens out.
+_PROBES = 5
+_ROUNDS = 5
 
 _LIMITS = Limits(max_sessions=_IN_FLIGHT, sessions_per_address=_IN_FLIGHT, min_gap=0.0)
 
@@ -136,13 +142,7 @@ class Together:
 
 def _used(pool: WorkerPool) -> list[float]:
     """Seconds of processor time that the processes have used so far, this one first."""
-    return [time.process_time(), *map(_processor_time, pool.pids)]
-
-
-def _processor_time(pid: int) -> float:
-    # clock_getcpuclockid(3), which Python does not have: Linux makes the clock of a process from its number, by
-    # MAKE_PROCESS_CPUCLOCK of <linux/posix-timers.h> with CPUCLOCK_SCHED.
-    return time.clock_gettime((~pid << 3) | 2)
+    return [time.process_time(), *map(process.processor_time, pool.pids)]
 
 
 @contextmanager
@@ -158,39 +158,39 @@ CONTENDERS: Mapping[str, Callable[[str], AbstractContextManager[Contender]]] = {
 }
 
 
-def measure(site: Site, rounds: int, probes: int) -> list[Ratio]:
-    """The ratios, taken in turns."""
+def unavailable() -> str | None:
+    """Why this cannot be measured here."""
+    return process.unavailable() or (None if cores.separate() else "there is only one core")
+
+
+def measure(size: Size) -> list[Ratio]:
+    """All ratios of this benchmark."""
     name = "tests.bench.workers"
-    with Worker(name, ALONE, site.text) as alone, Worker(name, TOGETHER, site.text) as together:
-        found = []
+    found = []
+    with (
+        mail_server() as site,
+        Worker(name, ALONE, site.text) as alone,
+        Worker(name, TOGETHER, site.text) as together,
+    ):
         for case in (THROUGHPUT, FIRST):
             turns = {
-                ALONE: lambda case=case: alone.cost(case, probes),
-                TOGETHER: lambda case=case: together.cost(case, probes),
+                ALONE: partial(alone.cost, case, size.probes * _PROBES),
+                TOGETHER: partial(together.cost, case, size.probes * _PROBES),
             }
-            costs = interleaved(turns, rounds)
-            # Throughput is the inverse of a cost.
-            pair = (ALONE, TOGETHER) if case == THROUGHPUT else (TOGETHER, ALONE)
-            found.append(compared(costs, *pair, benchmark="workers", case=case, quantity="CPU time"))
+            # Each turn has a warm part of its own.
+            costs = interleaved(turns, min(size.rounds, _ROUNDS), warm=False)
+            found.append(_ratio(case, costs))
     return found
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure and report."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.workers", description="Two workers against none.")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="in which the contenders take turns (default: %(default)s)"
-    )
-    parser.add_argument("--probes", type=int, default=1500, help="in one turn (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    with mail_server() as site:
-        for row in measure(site, options.rounds, options.probes):
-            console.print(f"{row.case}: {row.median:.2f} ({row.lowest:.2f} .. {row.highest:.2f})", highlight=False)
+def _ratio(case: str, costs: list[dict[str, float]]) -> Ratio:
+    quantity = "CPU time"
+    if case == THROUGHPUT:
+        # The inverse of a cost.
+        costs = [{name: 1 / seconds for name, seconds in cost.items()} for cost in costs]
+        quantity = "throughput"
+    return compared(costs, TOGETHER, ALONE, benchmark="workers", case=case, quantity=quantity)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in ([ALONE], [TOGETHER]):
-        serve(CONTENDERS)
-    else:
-        main(sys.argv[1:])
+    serve(CONTENDERS)
