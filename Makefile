@@ -23,7 +23,8 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+	@mkdir -p build
+	$(BIN)/python -m tests.bench --json build/bench.json $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

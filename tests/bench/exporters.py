@@ -25,6 +25,7 @@ from pathlib import Path
 from tests.bench import process
 from tests.bench.crowd import DOMAIN, PLAIN, Crowd
 from tests.bench.process import ADDRESS, Program, ProgramFailed, free_port, program
+from tests.bench.ratio import BenchmarkFailed
 
 # The shortest interval that the configuration takes.
 INTERVAL = 10
@@ -52,7 +53,7 @@ _UPGRADE = [{"send": "STARTTLS\r"}, {"expect": "^220 "}, {"starttls": True}, *_H
 _GOODBYE = [{"send": "QUIT\r"}, {"expect": "^221 "}]
 
 
-class BlackboxFailed(Exception):
+class BlackboxFailed(BenchmarkFailed):
     """A probe of blackbox_exporter failed."""
 
 

@@ -5,10 +5,13 @@
 
 Of every session it is known how long the greeting really took: by the packets' stamps, as a capture would tell it
 (`witness`), so that neither the server's nor the exporter's own lateness is in the truth. The exporter says how long it
-found it to be; the error is the difference. mailprobe holds so many STARTTLS sessions a second as ever, and is scraped
-of all its samples every five seconds. blackbox_exporter holds as many, driven by HTTP, and fifty more a second for the
-greeting alone, of which its `probe_duration_seconds` is that latency with the connecting; it says nothing of a greeting
-inside a longer session. Both stand on one core, as in `fleet`.
+found it to be; the error is the difference. mailprobe asks the kernel for the stamp of what it reads, and so can come
+near; blackbox_exporter looks at its clock when it gets to run.
+
+mailprobe holds so many STARTTLS sessions a second as ever, and is scraped of all its samples every five seconds.
+blackbox_exporter holds as many, driven by HTTP, and fifty more a second for the greeting alone, of which its
+`probe_duration_seconds` is that latency with the connecting; it says nothing of a greeting inside a longer session.
+Both stand on one core, as in `fleet`. Probes that a program could not finish in time are counted, and have no error.
 
 Where the capture is not permitted (it is to root), the truth is the server's own, and its lateness in accepting counts
 as an error of both; the case says so. Linux only; skipped where blackbox_exporter is missing.
@@ -24,7 +27,7 @@ from pathlib import Path
 
 from tests.bench import cores, exporters
 from tests.bench.crowd import DELAY, DELAYED, Running, crowd
-from tests.bench.exporters import INTERVAL, Client, address, await_ready, configuration, paced
+from tests.bench.exporters import INTERVAL, BlackboxFailed, Client, address, await_ready, configuration, paced
 from tests.bench.ratio import Row, compared, figure, interleaved
 from tests.bench.scrape import samples
 from tests.bench.size import Size
@@ -47,6 +50,7 @@ _QUANTILES = {"p50": 0.5, "p99": 0.99}
 _GREETING = re.compile(
     rb'^mailprobe_phase_duration_seconds\{host="([0-9.]+)",[^}]*phase="greeting"\} (\S+)$', re.MULTILINE
 )
+_PROBES = re.compile(rb'^mailprobe_probes_total\{[^}]*outcome="([a-z_]+)"[^}]*\} (\S+)$', re.MULTILINE)
 _DURATION = re.compile(rb"^probe_duration_seconds (\S+)$", re.MULTILINE)
 
 
@@ -83,6 +87,7 @@ class Bench:
         self._hosts = size.latency_rate * INTERVAL
         self.errors: dict[str, list[list[float]]] = {MAILPROBE: [], BLACKBOX: []}
         self.samples: list[int] = []
+        self.failed: dict[str, list[int]] = {MAILPROBE: [], BLACKBOX: []}
 
     def mailprobe(self) -> float:
         """The error at p99, in seconds."""
@@ -119,6 +124,7 @@ class Bench:
         yield say(self.samples, "", quantity="samples of a scrape", contender=MAILPROBE)
         for name, found in self.errors.items():
             yield say(map(len, found), "", quantity="greetings compared in a round", contender=name)
+            yield say(self.failed[name], "", quantity="probes that failed in a round", contender=name)
 
     def _keep(self, name: str, errors: list[float]) -> float:
         self.errors[name].append(sorted(abs(error) for error in errors))
@@ -135,30 +141,37 @@ class Bench:
             began = ended
         client.close()
         self.samples.append(samples(document))
+        self.failed[MAILPROBE].append(failures(document))
         return errors
 
     async def _asked(self, client: Client) -> list[float]:
         port = self._running.crowd.ports[DELAYED]
         found: dict[str, float] = {}
+        failed = 0
 
-        async def greet(number: int) -> None:
-            # Each address once, so that the last greeting there is this one.
-            where = address(_APART + number)
-            duration = _DURATION.search(await client.probe("greeting", f"{where}:{port}"))
-            if duration is not None:
+        async def ask(module: str, where: str) -> None:
+            nonlocal failed
+            try:
+                duration = _DURATION.search(await client.probe(module, f"{where}:{port}"))
+            except BlackboxFailed:
+                failed += 1
+                return
+            if module == "greeting" and duration is not None:
                 found[where] = float(duration[1])
 
         def greeting(number: int) -> asyncio.Future[None]:
-            return asyncio.ensure_future(greet(number))
+            # Each address once, so that the last greeting there is this one.
+            return asyncio.ensure_future(ask("greeting", address(_APART + number)))
 
-        def session(number: int) -> asyncio.Future[bytes]:
-            return asyncio.ensure_future(client.probe("starttls", f"{address(number % self._hosts)}:{port}"))
+        def session(number: int) -> asyncio.Future[None]:
+            return asyncio.ensure_future(ask("starttls", address(number % self._hosts)))
 
         await asyncio.gather(
             paced(self._size.latency_rate, self._size.seconds, session),
             paced(_GREETINGS_PER_SECOND, self._size.seconds, greeting),
         )
         client.close()
+        self.failed[BLACKBOX].append(failed)
         greetings = self._running.greetings()
         return [duration - greetings[where].delay for where, duration in found.items()]
 
@@ -168,3 +181,8 @@ def at(ordered: list[float], part: float) -> float:
     if not ordered:
         raise ValueError("nothing was measured")
     return ordered[int(len(ordered) * part)]
+
+
+def failures(document: bytes) -> int:
+    """Probes that failed, by one of mailprobe's scrapes, since it was started."""
+    return sum(int(float(count)) for outcome, count in _PROBES.findall(document) if outcome != b"ok")

@@ -38,7 +38,7 @@ from tests.bench import cores, exporters
 from tests.bench.crowd import DELAYED, Running, crowd
 from tests.bench.exporters import INTERVAL, Client, await_ready
 from tests.bench.process import ADDRESS, Program
-from tests.bench.ratio import Ratio, compared, interleaved
+from tests.bench.ratio import BenchmarkFailed, Ratio, compared, interleaved
 from tests.bench.size import Size
 from tests.bench.worker import ask, stop
 
@@ -86,7 +86,7 @@ class Taken:
     refusals: int = 0
 
 
-class ClientsNotServed(Exception):
+class ClientsNotServed(BenchmarkFailed):
     """There was no load to speak of."""
 
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from tests.bench import cores
+from tests.bench.ratio import BenchmarkFailed
 
 ADDRESS = "127.0.0.1"
 
@@ -21,7 +22,7 @@ _PATIENCE_SECONDS = 10.0
 _START_SECONDS = 180.0
 
 
-class ProgramFailed(Exception):
+class ProgramFailed(BenchmarkFailed):
     """A program did not start, or ended on its own."""
 
 

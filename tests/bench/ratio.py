@@ -52,6 +52,10 @@ class Figure:
 Row = Ratio | Figure
 
 
+class BenchmarkFailed(Exception):
+    """What was to be measured did not come about, so that there is nothing to say."""
+
+
 def interleaved(turns: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True) -> list[dict[str, float]]:
     """The cost of every contender's turn in each round. Each round begins with another contender.
 

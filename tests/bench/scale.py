@@ -37,13 +37,12 @@ import yaml
 from tests.bench import cores, exporters
 from tests.bench.crowd import DELAYED, Running, crowd
 from tests.bench.exporters import Client, await_ready, configuration
-from tests.bench.latency import SETTLED_SECONDS, at, errors_between
+from tests.bench.latency import SETTLED_SECONDS, at, errors_between, failures
 from tests.bench.process import ADDRESS, Program, ProgramFailed
 from tests.bench.ratio import HERE, Row, compared, figure
 from tests.bench.size import Size
 
 _LAG = re.compile(rb"^mailprobe_schedule_lag_seconds (\S+)$", re.MULTILINE)
-_PROBES = re.compile(rb'^mailprobe_probes_total\{[^}]*outcome="([a-z_]+)"[^}]*\} (\S+)$', re.MULTILINE)
 
 # One that cannot be read in this time is no reload that anybody waits for.
 _RELOAD_SECONDS = 300.0
@@ -162,8 +161,7 @@ async def _reloaded(running: Running, program: Program) -> tuple[Span, Span, int
     await asyncio.to_thread(_reload, program)
     before, _ = await _span(running, program, asyncio.sleep(time.monotonic() - began))
     during, document = await _span(running, program, asyncio.to_thread(_reload, program))
-    failed = sum(int(float(count)) for outcome, count in _PROBES.findall(document) if outcome != b"ok")
-    return before, during, failed
+    return before, during, failures(document)
 
 
 async def _span(running: Running, program: Program, work: Awaitable[None]) -> tuple[Span, bytes]:

@@ -39,7 +39,7 @@ from exporter.metrics.store import Store
 from exporter.results import ProbeResult
 from exporter.targets import Protocol, TlsMode
 from exporter.web.scrape import Scrapes
-from tests.bench.ratio import Ratio, compared, interleaved
+from tests.bench.ratio import HERE, Row, compared, figure, interleaved
 from tests.bench.size import Size
 from tests.bench.worker import Worker, serve
 from tests.judgement.sessions import LEAF, STARTED, healthy, target
@@ -71,14 +71,14 @@ _INTERVAL = 120.0
 _TURN_SECONDS = 0.05
 
 # The label values of one sample and its value.
-Row = tuple[tuple[str, ...], float]
+Sample = tuple[tuple[str, ...], float]
 # By the name and the labels of the samples.
-Rows = dict[tuple[str, tuple[str, ...]], list[Row]]
+Samples = dict[tuple[str, tuple[str, ...]], list[Sample]]
 
 
-def measure(size: Size) -> list[Ratio]:
-    """All ratios of this benchmark."""
-    ratios = []
+def measure(size: Size) -> list[Row]:
+    """All that this benchmark says."""
+    rows: list[Row] = []
     for targets in size.targets:
         with ExitStack() as stack:
             workers = {
@@ -88,11 +88,15 @@ def measure(size: Size) -> list[Ratio]:
                 turns = {name: partial(worker.cost, work, 1) for name, worker in workers.items()}
                 costs = interleaved(turns, size.rounds)
                 case = f"{targets:,} targets, {work}"
-                ratios += [
+                rows += [
                     compared(costs, _MAILPROBE, against, benchmark="scrape", case=case, quantity="CPU time")
                     for against in (_GAUGES, _COLLECTOR)
                 ]
-    return ratios
+                if work == PAUSE:
+                    pauses = (cost[_MAILPROBE] * 1e3 for cost in costs)
+                    say = partial(figure, benchmark="scrape", case=case, quantity="CPU time", contender=_MAILPROBE)
+                    rows.append(say(pauses, f"ms {HERE}"))
+    return rows
 
 
 class Renderer(Interface):
@@ -241,9 +245,9 @@ def samples(document: bytes) -> int:
     return sum(not line.startswith(b"#") for line in document.splitlines())
 
 
-def _rows(targets: int) -> Rows:
+def _rows(targets: int) -> Samples:
     """The samples that mailprobe exposes of this fleet."""
-    rows: Rows = {}
+    rows: Samples = {}
     for family in text_string_to_metric_families(ByMailprobe(targets).render("").body.decode()):
         for sample in family.samples:
             rows.setdefault((sample.name, tuple(sample.labels)), []).append(

@@ -38,13 +38,14 @@ from exporter.targets import (
 )
 from tests.bench.mailserver import DOMAIN, Site
 from tests.bench.process import ADDRESS
+from tests.bench.ratio import BenchmarkFailed
 
 # Longer than any turn: no benchmark measures time limits that were met.
 _PATIENCE_SECONDS = 600.0
 _EHLO_NAME = "monitor.example.org"
 
 
-class SessionFailed(Exception):
+class SessionFailed(BenchmarkFailed):
     """A session did not go as every session here must."""
 
 

@@ -17,12 +17,13 @@ from rich.console import Console
 from exporter.demo.mint import Authority
 from exporter.targets import TlsMode
 from tests.bench import cores, extent, fleet, flight, latency, load, lookups, memory, probe, scale, scrape, workers
-from tests.bench.__main__ import BENCHMARKS, figure_table, main, ratio_table
+from tests.bench.__main__ import BENCHMARKS, Benchmark, figure_table, main, measured, ratio_table
 from tests.bench.crowd import DELAY, HELD, crowd
+from tests.bench.exporters import INTERVAL
 from tests.bench.mailserver import Site, mail_server
-from tests.bench.ratio import Figure, Ratio, Row, compared, figure, interleaved
+from tests.bench.ratio import BenchmarkFailed, Figure, Ratio, Row, compared, figure, interleaved
 from tests.bench.session import ByMailprobe, ByStreams, SessionFailed, Sessions
-from tests.bench.size import TINY
+from tests.bench.size import TINY, Size
 from tests.real.require import lack
 
 # Name, labels and value.
@@ -106,7 +107,7 @@ def test_latency_compares_the_errors_of_both_programs() -> None:
     ratios, figures = assert_well_formed(latency.measure(TINY), "latency")
     assert {row.against for row in ratios} == {latency.BLACKBOX, latency.TRUTH}
     assert all(values(figures, "greetings compared in a round"))
-    assert values(figures, "samples of a scrape")[0] > TINY.latency_rate * 10 * 20
+    assert values(figures, "samples of a scrape")[0] > TINY.latency_rate * INTERVAL * 20
 
 
 def test_load_yields_ratios() -> None:
@@ -168,11 +169,24 @@ def test_the_results_of_a_run_are_shown_and_written(tmp_path: Path, capsys: pyte
     main(["scrape", "extent", "--size", "tiny", "--json", str(file)])
     results = json.loads(file.read_text())
     assert {row["benchmark"] for row in results["ratios"]} == {"scrape"}
-    assert {row["benchmark"] for row in results["figures"]} == {"extent"}
+    assert {row["benchmark"] for row in results["figures"]} == {"scrape", "extent"}
     assert "optimised" in results["machine"]["python"].lower()
     shown = capsys.readouterr().out
     assert "a scrape as OpenMetrics" in shown
     assert "a scrape in gzip" in shown
+
+
+def test_a_benchmark_that_fails_leaves_the_results_of_the_others() -> None:
+    def fail(_: Size) -> list[Row]:
+        raise BenchmarkFailed("no session was held")
+
+    shown = io.StringIO()
+    benchmarks = {"fails": Benchmark(fail, 1), "missing": Benchmark(fail, 1, lambda: "no such program")}
+    rows, failed = measured(benchmarks | {"extent": BENCHMARKS["extent"]}, TINY, Console(file=shown, width=160))
+    assert {row.benchmark for row in rows} == {"extent"}
+    assert failed == ["fails"]
+    assert "no session was held" in shown.getvalue()
+    assert "missing: skipped, no such program" in shown.getvalue()
 
 
 def test_a_benchmark_that_is_not_there_is_refused() -> None:

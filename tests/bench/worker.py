@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from tests.bench import cores
+from tests.bench.ratio import BenchmarkFailed
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ class Contender(Protocol):
         """Do it `count` times and say what it cost, in a unit that is the same for all contenders."""
 
 
-class WorkerFailed(Exception):
+class WorkerFailed(BenchmarkFailed):
     """A worker ended before it answered; what it had to say went to the standard error stream."""
 
 
