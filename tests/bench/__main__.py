@@ -98,7 +98,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "scrape": Benchmark(scrape.measure, 4),
     "probe": Benchmark(probe.measure, 1),
     "memory": Benchmark(memory.measure, 1, process.unavailable),
-    "lookups": Benchmark(lookups.measure, 2),
+    "lookups": Benchmark(lookups.measure, 3),
     "load": Benchmark(load.measure, 3, process.unavailable),
     "workers": Benchmark(workers.measure, 3, workers.unavailable),
     "scale": Benchmark(scale.measure, 12, process.unavailable, unasked=False),

@@ -49,9 +49,6 @@ QUIET: Final = "the same with none"
 # The noise is well told by fewer rounds than other benchmarks have.
 _ROUNDS: Final = 5
 
-# The interval, and over it the schedule's jitter and the probes that were under way when the turn began.
-_TURN_SECONDS: Final = INTERVAL + 2.0
-
 _ERROR: Final = "greeting, distance from the truth"
 _WHOLE: Final = "whole probe"
 _CPU: Final = "CPU time of the daemon"
@@ -92,13 +89,11 @@ class ClientsNotServed(BenchmarkFailed):
 
 def measure(size: Size) -> list[Ratio]:
     """All ratios of this benchmark."""
-    # A turn shorter than the interval is for tests: not every target has been probed in it.
-    seconds = _TURN_SECONDS if size.first_round >= INTERVAL else size.seconds
     with crowd() as running, tempfile.TemporaryDirectory(prefix="mailprobe-bench-") as directory:
-        text = exporters.configuration(running.crowd, DELAYED, size.crowded, INTERVAL, size.first_round)
+        text = exporters.configuration(running.crowd, DELAYED, size.crowded, INTERVAL, INTERVAL)
         with exporters.mailprobe(text, running.crowd, Path(directory)) as program:
             await_ready(program)
-            bench = Bench(running, program, Readers(size.clients, size.clients), seconds)
+            bench = Bench(running, program, Readers(size.clients, size.clients), size.turn)
             turns: dict[str, Callable[[], float]] = {
                 BUSY: bench.busy,
                 QUIET: partial(bench.quiet, QUIET),

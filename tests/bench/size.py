@@ -20,9 +20,11 @@ class Size:
     latency_rate   sessions a second while latencies are compared
     clients        of each kind, for `load`
     crowded        targets that are probed meanwhile
+    turn           seconds of each of its turns: the interval, and over it the schedule's jitter and the probes that
+                   were under way when the turn began, so that every target has been probed in it
     flight         probes that are in flight together when the memory of the whole daemon is read
     interval       of these targets, in seconds
-    first_round    seconds within which these and those are probed for the first time
+    first_round    seconds within which they are probed for the first time
     hosts          numbers of hosts to tell the extent of a scrape for
     names          that are looked up
     scale          numbers of targets, each with its interval in seconds: two at the same rate of sessions
@@ -41,6 +43,7 @@ class Size:
     latency_rate: int
     clients: int
     crowded: int
+    turn: float
     flight: int
     interval: int
     first_round: float
@@ -63,6 +66,7 @@ USUAL: Final = Size(
     latency_rate=500,
     clients=500,
     crowded=240,
+    turn=12.0,
     flight=1_000,
     interval=30,
     first_round=10.0,
@@ -86,6 +90,7 @@ LARGE: Final = Size(
     latency_rate=500,
     clients=500,
     crowded=240,
+    turn=12.0,
     flight=2_000,
     interval=30,
     first_round=10.0,
@@ -107,7 +112,9 @@ TINY: Final = Size(
     seconds=1.5,
     latency_rate=20,
     clients=3,
-    crowded=20,
+    # Ten sessions a second, so that a turn is not without any.
+    crowded=100,
+    turn=1.5,
     flight=16,
     interval=10,
     first_round=1.0,
