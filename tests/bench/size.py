@@ -115,7 +115,8 @@ TINY: Final = Size(
     # Ten sessions a second, so that a turn is not without any.
     crowded=100,
     turn=1.5,
-    flight=16,
+    # Fewer can find room in what a program of Go has set aside, and it does not grow at all.
+    flight=100,
     interval=10,
     first_round=1.0,
     hosts=(2, 4),
