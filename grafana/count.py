@@ -1,6 +1,6 @@
 """The numbers on top of the overview: what is wrong, each of them a green zero on a good day."""
 
-from grafana.expression import both, certificate_days, count_of, host, target, way_out, with_certificate
+from grafana.expression import both, certificate_days, count_of, host, not_blocked, target, way_out, with_certificate
 from grafana.panel import BLUE, GREEN, ORANGE, RED, Panel, instant, stat, thresholds
 
 BAD_ABOVE_ZERO = thresholds(GREEN, (1, RED))
@@ -27,8 +27,9 @@ def port_counts() -> tuple[Panel, ...]:
         ),
         stat(
             "Closed",
-            "Ports that should be open and are not, counted for each address family.",
-            instant(count_of(both(f"{is_open} == 0", f"{expected} == 1"))),
+            "Ports that should be open and are not, counted for each address family, without those to which the "
+            "network of this machine lets nobody out.",
+            instant(count_of(not_blocked(both(f"{is_open} == 0", f"{expected} == 1")))),
             steps=BAD_ABOVE_ZERO,
         ),
         stat(
@@ -94,7 +95,7 @@ def neighbour_counts() -> tuple[Panel, ...]:
             "Ports, by address family, on which the network of this machine lets nobody out. What is said of servers "
             "on them is not about the servers.",
             instant(count_of(f"{way_out('mailprobe_vantage_ok')} == 0")),
-            steps=BAD_ABOVE_ZERO,
+            steps=ODD_ABOVE_ZERO,
         ),
         stat(
             "Banned?",

@@ -18,6 +18,9 @@ _SERIES = {
 # The labels of a target beside those of the scrape: what two of its series have in common.
 TARGET = "job, instance, host, port, ip_family, address"
 
+# What a target and the way out to it have in common, as in the alert rules.
+_WAY_OUT = "job, instance, port, ip_family"
+
 
 def target(metric: str, *more: str) -> str:
     """A metric of a target, by the chosen jobs, hosts and ports; `more` are further matchers."""
@@ -70,8 +73,13 @@ def last_greeting() -> str:
     return target("mailprobe_phase_duration_seconds", 'phase="greeting"')
 
 
+def not_blocked(expression: str) -> str:
+    """`expression` without the targets that are closed because the network of this machine lets nobody out to them."""
+    return f"{expression} unless on ({_WAY_OUT}) {_no_way_out()}"
+
+
 # The numbers of `port_state`, the worst first, so that the minimum over address families is the one to look at.
-CLOSED, NO_ADDRESS, FAILING, UNEXPECTED, NO_STARTTLS, GOOD, CLOSED_AS_EXPECTED, NOTHING_THERE = range(8)
+CLOSED, NO_ADDRESS, FAILING, UNEXPECTED, NO_STARTTLS, BLOCKED, GOOD, CLOSED_AS_EXPECTED, NOTHING_THERE = range(9)
 
 
 def port_state() -> str:
@@ -80,6 +88,7 @@ def port_state() -> str:
     expected, starttls = target("mailprobe_port_expected_open"), target("mailprobe_starttls_advertised")
     # A comparison leaves the compared value, 0 or 1: what is added makes it the number of the state.
     cases = (
+        f"({is_open} == 0 and on ({_WAY_OUT}) {_no_way_out()}) + {BLOCKED}",
         f"({both(f'{is_open} == 1', f'{expected} == 0')}) + {UNEXPECTED - 1}",
         f"({both(f'{starttls} == 0', f'{success} == 0')}) + {NO_STARTTLS}",
         f"({both(f'{success} == 0', f'{is_open} == 1')}) + {FAILING}",
@@ -90,6 +99,10 @@ def port_state() -> str:
         f"({is_open} == 0) + {NOTHING_THERE}",
     )
     return "\n  or ".join(cases)
+
+
+def _no_way_out() -> str:
+    return f"{way_out('mailprobe_vantage_ok')} == 0"
 
 
 def _selected(metric: str, *matchers: str) -> str:

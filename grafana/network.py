@@ -4,6 +4,7 @@ from grafana.expression import exporter, host, target, way_out
 from grafana.link import this_host
 from grafana.panel import (
     GREEN,
+    ORANGE,
     RED,
     Panel,
     by_name,
@@ -16,7 +17,7 @@ from grafana.panel import (
     words,
 )
 
-OPEN = words((0, "no way", RED), (1, "open", GREEN))
+OPEN = words((0, "no way", ORANGE), (1, "open", GREEN))
 LOST = words((0, "no", GREEN), (1, "yes", RED))
 
 

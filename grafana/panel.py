@@ -18,6 +18,9 @@ PLUGIN_VERSION = "11.1.0"
 # Grafana's own palette: these names follow the light and the dark theme.
 GREEN, YELLOW, ORANGE, RED, PURPLE, BLUE, GREY = "green", "yellow", "orange", "red", "purple", "blue", "text"
 
+# To fill a cell with: "text" would be white on dark, and glare. Readable on both themes.
+SLATE = "#6e7687"
+
 # A table cell in the colour of its value.
 FILLED: Json = {"type": "color-background", "mode": "basic"}
 

@@ -1,7 +1,7 @@
 """Panels about the ports of all hosts: which are not as they should be, why, and since when."""
 
 from grafana import expression as state
-from grafana.expression import TARGET, both, port_state, target
+from grafana.expression import TARGET, both, not_blocked, port_state, target
 from grafana.link import host_of_series, this_host
 from grafana.panel import (
     BLUE,
@@ -10,6 +10,7 @@ from grafana.panel import (
     ORANGE,
     PURPLE,
     RED,
+    SLATE,
     YELLOW,
     Panel,
     by_name,
@@ -34,6 +35,7 @@ STATES = words(
     (state.FAILING, "failing", ORANGE),
     (state.UNEXPECTED, "open!", PURPLE),
     (state.NO_STARTTLS, "no TLS", YELLOW),
+    (state.BLOCKED, "blocked", SLATE),
     (state.GOOD, "ok", GREEN),
     (state.CLOSED_AS_EXPECTED, "shut", BLUE),
     (state.NOTHING_THERE, "-", "transparent"),
@@ -46,7 +48,8 @@ def port_matrix() -> Panel:
         "Hosts and ports",
         "The state of each port at its last probe; with two address families, the worse one. closed: should be open. "
         "no DNS: the name yields no address. failing: open, but not as declared. open!: should be closed. no TLS: no "
-        "STARTTLS. shut: closed, as it should be. -: closed, and nothing is expected. Click a host to see it alone.",
+        "STARTTLS. blocked: the network of this machine lets nobody out to it, so nothing is known about the server. "
+        "shut: closed, as it should be. -: closed, and nothing is expected. Click a host to see it alone.",
         (instant(f"min by (host, port) (\n  {port_state()}\n)", table=True),),
         width=12,
         height=13,
@@ -68,13 +71,13 @@ def port_matrix() -> Panel:
 
 def failures_now() -> Panel:
     """What is wrong, and since when."""
-    failing = f"{target('mailprobe_success')} == 0"
+    failing = not_blocked(f"{target('mailprobe_success')} == 0")
     outcome = both(target("mailprobe_outcome_info"), failing)
     last_success = both(f"{target('mailprobe_last_success_timestamp_seconds')} * 1000", failing)
     return table(
         "What is wrong now",
         "Every target that is not as declared: how its last probe ended, in which phase, and when it was last well "
-        "(empty: not since the exporter started).",
+        "(empty: not since the exporter started). Without those to which the network of this machine lets nobody out.",
         (
             instant(f"max by (host, port, ip_family, outcome, phase) ({outcome})", ref="A", table=True),
             instant(f"max by (host, port, ip_family) ({last_success})", ref="B", table=True),

@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from exporter.demo.hosts import Demo
+from grafana import expression as state
 from tests.grafana.demonstration import scraped_demo
-from tests.grafana.model import Panel, annotations, dashboards, legend_labels, targets, variables
+from tests.grafana.model import Panel, annotations, dashboards, legend_labels, panels, targets, variables
 from tests.grafana.question import EVERYTHING, answer, filled
 from tests.ipv6 import ipv6_here
 from tests.real.prometheus import RealPrometheus
@@ -107,6 +108,24 @@ async def test_every_variable_offers_values(prometheus: RealPrometheus, variable
 async def test_every_annotation_can_be_asked_for(prometheus: RealPrometheus, annotation: dict[str, Any]) -> None:
     # Nobody renews a certificate in the demo, so that there is nothing to mark.
     assert await asyncio.to_thread(prometheus.query, filled(annotation["expr"])) == []
+
+
+BLOCKED = {"host": r"blocked\\.mail\\.example", "port": "2525"}
+
+
+async def test_what_this_network_blocks_is_a_state_of_its_own_and_no_fault_of_the_server(
+    prometheus: RealPrometheus,
+) -> None:
+    async def asked(title: str) -> list[float]:
+        (panel,) = (panel for dashboard in dashboards() for panel in panels(dashboard) if panel["title"] == title)
+        chosen = {**EVERYTHING, **BLOCKED}
+        answers = [await asyncio.to_thread(answer, prometheus, target, chosen) for target in panel["targets"]]
+        return [series.value for found in answers for series in found]
+
+    assert await asked("Blocked ways") == [1]
+    assert await asked("Hosts and ports") == [state.BLOCKED]
+    assert await asked("Closed") == [0]
+    assert await asked("What is wrong now") == []
 
 
 async def test_all_hosts_of_the_demo_can_be_chosen(scraped: tuple[Demo, RealPrometheus]) -> None:
