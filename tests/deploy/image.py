@@ -53,10 +53,10 @@ def built(folder: Path) -> Image:
     require_root()
     buildah = _Buildah(require("buildah", "buildah"), folder / "storage")
     base, wheels = folder / "base", folder / "wheels"
-    _collect_python(base)
+    collect_python(base)
     buildah.commit(base, _BASE)
     shutil.rmtree(base)
-    _download(wheels)
+    download_wheels(wheels)
     pip = folder / "pip.conf"
     pip.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     # Only Docker's format knows a health check.
@@ -88,11 +88,11 @@ class _Buildah:
         self("commit", "--quiet", "--rm", container, name)
 
 
-def _collect_python(root: Path) -> None:
+def collect_python(root: Path) -> None:
     """This interpreter and whatever it loads, each at its own place under `root`, as `python` in the PATH."""
     program, library = Path(sys.executable).resolve(), Path(os.__file__).parent
     modules = library.glob("lib-dynload/*.so")
-    for path in {program, library, *_BESIDES, *_libraries(program, *modules), *_wheel_folders()}:
+    for path in {program, library, *_BESIDES, *libraries_of(program, *modules), *_wheel_folders()}:
         place = root / path.relative_to("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -111,7 +111,7 @@ def _wheel_folders() -> list[Path]:
     return [_DEBIAN_WHEELS] if _DEBIAN_WHEELS.is_dir() else []
 
 
-def _libraries(*programs: Path) -> set[Path]:
+def libraries_of(*programs: Path) -> set[Path]:
     """The shared libraries that these load, and those that wheels rely on."""
     # "libm.so.6 => /lib/libm.so.6 (0x…)", or for the loader just "/lib64/ld-linux-x86-64.so.2 (0x…)".
     loaded = re.findall(r"(/\S+) \(0x", _run("ldd", *map(str, programs)))
@@ -121,7 +121,7 @@ def _libraries(*programs: Path) -> set[Path]:
     return {Path(path) for path in (*loaded, *(places[name] for name in _WHEELS_MAY_LOAD))}
 
 
-def _download(folder: Path) -> None:
+def download_wheels(folder: Path) -> None:
     """Fetch the wheels of all that the project needs to be built and to run."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     needed = (*project["build-system"]["requires"], *project["project"]["dependencies"])

@@ -190,6 +190,11 @@ def test_the_service_finds_the_pods_and_the_operator_the_service(objects: list[O
     assert endpoint["interval"] == read(ROOT / "deploy" / "prometheus" / "prometheus.yml")["global"]["scrape_interval"]
 
 
+@pytest.mark.parametrize("objects", BOTH)
+def test_the_ports_of_the_service_can_be_told_apart_by_every_server_that_applies_them(objects: list[Object]) -> None:
+    assert all("protocol" in port for port in the("Service", objects)["spec"]["ports"])
+
+
 def test_one_exporter_is_never_two_for_a_moment() -> None:
     assert workload(BASE)["kind"] == "Deployment"
     assert workload(BASE)["spec"]["replicas"] == 1

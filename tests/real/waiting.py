@@ -8,10 +8,10 @@ PATIENCE_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 0.01
 
 
-def wait_until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
-    """Return as soon as `condition` holds; AssertionError with `what` after `PATIENCE_SECONDS`."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience: float = PATIENCE_SECONDS) -> None:
+    """Return as soon as `condition` holds; AssertionError with `what` after `patience` seconds."""
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain: {what()}")
+            raise AssertionError(f"waited {patience:g} s in vain: {what()}")
         time.sleep(_LOOK_AGAIN_SECONDS)
