@@ -73,13 +73,22 @@ def failures_now() -> Panel:
     """What is wrong, and since when."""
     failing = not_blocked(f"{target('mailprobe_success')} == 0")
     outcome = both(target("mailprobe_outcome_info"), failing)
+    # Of several one is named; the others stand in the panel of their own.
+    unmet = f"{target('mailprobe_expectation_met')} == 0"
+    named = f"({outcome}) * on ({TARGET}) group_left (expectation) topk by ({TARGET}) (1, {unmet})"
+    unnamed = f"{outcome} unless on ({TARGET}) {unmet}"
     last_success = both(f"{target('mailprobe_last_success_timestamp_seconds')} * 1000", failing)
     return table(
         "What is wrong now",
-        "Every target that is not as declared: how its last probe ended, in which phase, and when it was last well "
-        "(empty: not since the exporter started). Without those to which the network of this machine lets nobody out.",
+        "Every target that is not as declared: how its last probe ended, what of the configuration it does not "
+        "meet (one, if there are several), and when it was last well (empty: not since the exporter started). Without "
+        "those to which the network of this machine lets nobody out.",
         (
-            instant(f"max by (host, port, ip_family, outcome, phase) ({outcome})", ref="A", table=True),
+            instant(
+                f"max by (host, port, ip_family, outcome, expectation) (\n  {named}\n  or {unnamed}\n)",
+                ref="A",
+                table=True,
+            ),
             instant(f"max by (host, port, ip_family) ({last_success})", ref="B", table=True),
         ),
         width=12,
@@ -88,13 +97,13 @@ def failures_now() -> Panel:
         transformations=(
             {"id": "merge", "options": {}},
             organize(
-                ("host", "port", "ip_family", "outcome", "phase", "Value #B"),
+                ("host", "port", "ip_family", "outcome", "expectation", "Value #B"),
                 rename={
                     "host": "Host",
                     "port": "Port",
                     "ip_family": "Family",
                     "outcome": "Outcome",
-                    "phase": "Phase",
+                    "expectation": "Unmet",
                     "Value #B": "Last well",
                 },
                 hide=("Time", "Value #A"),
@@ -104,8 +113,8 @@ def failures_now() -> Panel:
             by_name("Host", custom__minWidth=160, links=(this_host(),)),
             by_name("Port", custom__width=60),
             by_name("Family", custom__width=60),
-            by_name("Outcome", custom__width=190),
-            by_name("Phase", custom__width=95),
+            by_name("Outcome", custom__width=170),
+            by_name("Unmet", custom__width=125),
             by_name("Last well", unit="dateTimeFromNow", custom__align="left", custom__width=125),
         ),
         sort_by="Host",

@@ -128,6 +128,26 @@ async def test_what_this_network_blocks_is_a_state_of_its_own_and_no_fault_of_th
     assert await asked("What is wrong now") == []
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "wrong"),
+    [
+        pytest.param("expired", "10465", ("expectation_failed", "valid_certificate"), id="certificate"),
+        pytest.param("closed", "10587", ("connect_refused", "open"), id="closed"),
+        # A handshake that fails is no declaration that is not met.
+        pytest.param("balking", "10587", ("tls_handshake_failed", None), id="nothing-declared"),
+    ],
+)
+async def test_what_is_wrong_is_named_with_what_was_declared(
+    prometheus: RealPrometheus, host: str, port: str, wrong: tuple[str, str | None]
+) -> None:
+    (panel,) = (
+        panel for dashboard in dashboards() for panel in panels(dashboard) if panel["title"] == "What is wrong now"
+    )
+    chosen = {**EVERYTHING, "host": rf"{host}\\.mail\\.example", "port": port}
+    (series,) = await asyncio.to_thread(answer, prometheus, panel["targets"][0], chosen)
+    assert (series.labels["outcome"], series.labels.get("expectation")) == wrong
+
+
 async def test_all_hosts_of_the_demo_can_be_chosen(scraped: tuple[Demo, RealPrometheus]) -> None:
     demo, prometheus = scraped
     offered = set(await asyncio.to_thread(prometheus.label_values, "host", "mailprobe_last_probe_timestamp_seconds"))
