@@ -169,7 +169,7 @@ def shipped(webhook: Webhook) -> str:
     document: dict[str, Any] = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     document["route"] |= {"group_wait": "1s", "group_interval": "1s"}
     for receiver in document["receivers"]:
-        for hook in receiver["webhook_configs"]:
+        for hook in receiver.get("webhook_configs", ()):
             hook["url"] = webhook.url
     return yaml.safe_dump(document)
 

@@ -19,6 +19,7 @@ ELSEWHERE = {"job": "mailprobe", "instance": "probe.example.net:10125"}
 IPV4, IPV6 = {"ip_family": "ipv4"}, {"ip_family": "ipv6"}
 MX1, MX2 = {"host": "mx1.example.org"}, {"host": "mx2.example.org"}
 HERE = EXPORTER | IPV4 | MX1
+MILAN, OSLO = HERE | {"vantage": "milan"}, HERE | {"vantage": "oslo"}
 
 
 def named(name: str, severity: str, labels: Labels, port: str = "") -> Labels:
@@ -48,6 +49,7 @@ class Inhibition:
     source: Labels
     hidden: Sequence[Labels]
     told: Sequence[Labels]
+    source_is_told: bool = True
 
 
 INHIBITIONS = {
@@ -79,6 +81,21 @@ INHIBITIONS = {
             named("MailHostUnreachable", "critical", ELSEWHERE | IPV4 | MX1),
         ),
     ),
+    "views-that-are-compared-hide-those-of-a-single-network": Inhibition(
+        named("MailVantagesCompared", "info", {}),
+        (
+            named("MailHostUnreachable", "critical", MILAN),
+            named("MailPortClosed", "critical", OSLO | MX2, "587"),
+        ),
+        (
+            named("MailDownEverywhere", "critical", IPV4 | MX1 | {"job": "mailprobe"}),
+            named("MailDownHere", "warning", OSLO | MX2),
+            named("MailStarttlsMissing", "warning", OSLO | MX2, "587"),
+            # An exporter that takes no part in the comparison.
+            named("MailPortClosed", "critical", ELSEWHERE | IPV4 | MX2, "25"),
+        ),
+        source_is_told=False,
+    ),
 }
 
 
@@ -94,7 +111,7 @@ def test_what_another_alert_explains_is_not_told(case: Inhibition, folder: Path)
         wait_until(
             lambda: as_set(alertmanager.suppressed()) == as_set(case.hidden), lambda: str(alertmanager.suppressed())
         )
-        expected = as_set([case.source, *case.told])
+        expected = as_set([case.source, *case.told] if case.source_is_told else case.told)
 
         def seen() -> set[frozenset[tuple[str, str]]]:
             return as_set(notice.labels for _, notice in webhook.told("firing"))
@@ -115,3 +132,16 @@ def test_everything_about_a_host_comes_in_one_message(folder: Path) -> None:
         wait_until(lambda: len(webhook.told("firing")) >= len(alerts), lambda: str(webhook.messages))
         counted = {message.group["host"]: len(message.notices) for message in webhook.messages}
     assert (len(webhook.messages), counted) == (2, {MX1["host"]: 3, MX2["host"]: 1})
+
+
+def test_one_network_that_carries_the_label_of_a_vantage_point_pages(folder: Path) -> None:
+    """Nothing is compared there, so its own view is all there is."""
+    alerts = [
+        named("MailHostUnreachable", "critical", MILAN),
+        named("MailPortClosed", "critical", MILAN | MX2, "587"),
+    ]
+    with Webhook() as webhook, RealAlertmanager(folder, shipped(webhook)) as alertmanager:
+        alertmanager.raise_alerts(alerts)
+        wait_until(lambda: len(webhook.told("firing")) >= len(alerts), lambda: str(webhook.messages))
+        assert {message.receiver for message in webhook.messages} == {"pager"}
+        assert as_set(notice.labels for _, notice in webhook.told("firing")) == as_set(alerts)
