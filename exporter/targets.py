@@ -4,7 +4,7 @@ Values only. Nothing here reads a file, opens a socket or knows a metric; everyt
 that a target can cross a process border.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -188,6 +188,7 @@ class Target:
     variants            the other handshakes that are worth making
     variant             the handshake that this probe makes
     reference           known to answer, and probed only to see whether this network lets anybody out
+    key                 the identity of the target; made once, since a dozen tables are asked by it at every probe
     """
 
     host: str
@@ -209,11 +210,11 @@ class Target:
     variants: tuple[Variant, ...] = ()
     variant: Variant = Variant.DEFAULT
     reference: bool = False
+    key: TargetKey = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> TargetKey:
-        """The identity of the target."""
-        return TargetKey(self.host, self.service.port, self.ip_family, self.address, self.variant)
+    def __post_init__(self) -> None:
+        key = TargetKey(self.host, self.service.port, self.ip_family, self.address, self.variant)
+        object.__setattr__(self, "key", key)
 
     @property
     def first_family(self) -> bool:
