@@ -61,7 +61,8 @@ class Backoff:
         losses = 0
         if host_lost:
             losses = self.losses + int(result.outcome in LOSSES)
-        return Backoff(refusals, losses)
+        # Nearly always nothing has changed: then ten thousand targets share one value, and none is made.
+        return self if (refusals, losses) == (self.refusals, self.losses) else Backoff(refusals, losses)
 
     def interval(self, regular: float) -> float:
         """Seconds between two probes of a target whose configured interval is `regular`; never less than that."""

@@ -1,10 +1,13 @@
 """When a host is lost as a whole."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exporter.results import Outcome
-from exporter.schedule.outage import Outage
-from exporter.targets import PortState
+from exporter.results import Outcome, ProbeResult
+from exporter.schedule.backoff import LOSSES, reached
+from exporter.schedule.outage import LEAST_PORTS, Outage
+from exporter.targets import PortState, Target, TargetKey
 from tests.schedule.world import result, target
 
 SMTP = target(port=25)
@@ -90,3 +93,61 @@ def test_a_new_port_is_hope_and_one_that_leaves_takes_its_state_with_it() -> Non
     outage.leave(third)
     assert outage.total
     assert outage.members == {SMTP.key, IMAPS.key}
+
+
+class PlainOutage:
+    """The same as sets, each for one thing that is known of a port."""
+
+    def __init__(self) -> None:
+        self.members: set[TargetKey] = set()
+        self._expected: set[TargetKey] = set()
+        self._lost: set[TargetKey] = set()
+        self._open: set[TargetKey] = set()
+
+    def join(self, target: Target) -> None:
+        self.members.add(target.key)
+        if target.expectation.state is PortState.OPEN:
+            self._expected.add(target.key)
+
+    def leave(self, target: Target) -> None:
+        for ports in (self.members, self._expected, self._lost, self._open):
+            ports.discard(target.key)
+
+    def note(self, result: ProbeResult) -> None:
+        key = result.target.key
+        if reached(result):
+            self._lost.discard(key)
+            self._open.add(key)
+            if result.target.expectation.state is PortState.ANY:
+                self._expected.add(key)
+        elif result.outcome in LOSSES:
+            self._open.discard(key)
+            self._lost.add(key)
+
+    @property
+    def total(self) -> bool:
+        numbers = {key.port for key in self._expected}
+        return len(numbers) >= LEAST_PORTS and self._expected <= self._lost and not self._open
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(PORTS.values())),
+            st.sampled_from(["join", "leave", OK, REFUSED, TIMEOUT, Outcome.GREETING_TIMEOUT, Outcome.DNS_ERROR]),
+        )
+    )
+)
+def test_it_agrees_with_plain_sets(steps: list[tuple[Target, str | Outcome]]) -> None:
+    outage, plain = Outage(), PlainOutage()
+    for port, step in steps:
+        watched = port.key in plain.members
+        for one in (outage, plain):
+            if step == "join" and not watched:
+                one.join(port)
+            elif step == "leave" and watched:
+                one.leave(port)
+            elif isinstance(step, Outcome) and watched:
+                one.note(result(port, step))
+        assert outage.total is plain.total
+        assert outage.members == plain.members
