@@ -55,6 +55,14 @@ class _Answer:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The answers of several families in one, until the first of them `expires`. Giving it takes no time."""
+
+    resolution: Resolution
+    expires: float
+
+
 class SystemFile:
     """A file of the system, parsed again whenever it has changed; an unreadable one counts as empty."""
 
@@ -141,7 +149,10 @@ class SystemResolver:
         # Counts changes of the name servers: an answer that an old one gives late is not kept.
         self._generation = 0
         self._cache: dict[tuple[str, IpFamily], _Answer] = {}
+        # Of all families that are asked for together, as it nearly always is: one value for all ports of a host.
+        self._kept: dict[tuple[str, frozenset[IpFamily]], _Kept] = {}
         self._locks: dict[tuple[str, IpFamily], asyncio.Lock] = {}
+        self._full_at = self.CAPACITY
 
     def ask(self, nameservers: Sequence[str]) -> None:
         """Ask other name servers from now on, and forget what those before said."""
@@ -150,37 +161,40 @@ class SystemResolver:
             self._resolver = None
             self._generation += 1
             self._cache.clear()
+            self._kept.clear()
 
     async def resolve(self, host: str, families: frozenset[IpFamily]) -> Resolution:
-        """Addresses of `host` in each of `families`, in numerical order; an IP literal is its own answer."""
-        started = self._clock()
-        answers = _literals(host, families)
-        if answers is None:
-            answers = await self._look_up(ascii_name(host), families)
-        return _resolution(answers, self._clock() - started)
+        """Addresses of `host` in each of `families`, in numerical order; an IP literal is its own answer.
 
-    async def _look_up(self, name: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer]:
+        What is still known is given again as it is, with a duration of 0.
+        """
+        # An address ends with a digit or has a colon; to find that a name is none takes an exception.
+        if host[-1:].isdigit() or ":" in host:
+            literal = _literal(host, families)
+            if literal is not None:
+                return literal
+        started = self._clock()
+        name = ascii_name(host)
         listed = self._hosts.addresses(name)
         if listed:
             # As `hosts: files dns` in nsswitch.conf does: a name that is listed is not asked about in DNS.
-            return {family: _listed(name, listed, family) for family in families}
-        kept = self._kept(name, families)
-        if kept is not None:
-            return kept
+            answers = {family: _listed(name, listed, family) for family in families}
+            return _resolution(answers, self._clock() - started)
+        kept = self._kept.get((name, families))
+        if kept is not None and started < kept.expires:
+            return kept.resolution
+        return await self._look_up(name, families, started)
+
+    async def _look_up(self, name: str, families: frozenset[IpFamily], started: float) -> Resolution:
+        generation = self._generation
         async with asyncio.TaskGroup() as group:
             tasks = {family: group.create_task(self._ask_once(name, family)) for family in families}
-        return {family: task.result() for family, task in tasks.items()}
-
-    def _kept(self, name: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer] | None:
-        """What is known of every family, as it nearly always is; a task and a lock for each cost more than a lookup."""
-        now = self._clock()
-        found: dict[IpFamily, _Answer] = {}
-        for family in families:
-            answer = self._cache.get((name, family))
-            if answer is None or now >= answer.expires:
-                return None
-            found[family] = answer
-        return found
+        answers = {family: task.result() for family, task in tasks.items()}
+        if generation == self._generation:
+            self._make_room()
+            expires = min(answer.expires for answer in answers.values())
+            self._kept[name, families] = _Kept(_resolution(answers, 0.0), expires)
+        return _resolution(answers, self._clock() - started)
 
     async def _ask_once(self, name: str, family: IpFamily) -> _Answer:
         key = (name, family)
@@ -191,17 +205,20 @@ class SystemResolver:
                 return kept
             generation = self._generation
             answer = await self._ask(name, family)
-            if generation != self._generation:
-                return answer
-            if len(self._cache) >= self.CAPACITY:
-                self._forget_expired()
-            self._cache[key] = answer
+            if generation == self._generation:
+                self._make_room()
+                self._cache[key] = answer
             return answer
 
-    def _forget_expired(self) -> None:
+    def _make_room(self) -> None:
+        if max(len(self._cache), len(self._kept)) < self._full_at:
+            return
         now = self._clock()
         self._cache = {key: answer for key, answer in self._cache.items() if now < answer.expires}
+        self._kept = {key: kept for key, kept in self._kept.items() if now < kept.expires}
         self._locks = {key: lock for key, lock in self._locks.items() if lock.locked() or key in self._cache}
+        # Where more are known than that, they are not gone through at every question.
+        self._full_at = max(self.CAPACITY, 2 * max(len(self._cache), len(self._kept)))
 
     async def _ask(self, name: str, family: IpFamily) -> _Answer:
         record = _RECORDS[family]
@@ -249,15 +266,17 @@ class SystemResolver:
         return self._resolver
 
 
-# Asked at every probe; to find that a name is no address takes an exception each time.
-@lru_cache(maxsize=4096)
-def _literals(host: str, families: frozenset[IpFamily]) -> dict[IpFamily, _Answer] | None:
-    """The answers of an IP literal, which nobody changes; `None` of a name."""
+# Asked at every probe. An entry is about 400 bytes.
+@lru_cache(maxsize=16384)
+def _literal(host: str, families: frozenset[IpFamily]) -> Resolution | None:
+    """What an IP literal says, which nobody changes and which takes no time; `None` of a name."""
     literal = ip_literal(host)
     if literal is None:
         return None
     own = IpFamily.IPV4 if literal.version == 4 else IpFamily.IPV6
-    return {family: _literal(_spelled(host) if family is own else None) for family in families}
+    other = _Answer(Outcome.DNS_NO_ADDRESS, (), math.inf, "an address of the other family")
+    answer = _Answer(Outcome.OK, (_spelled(host),), math.inf)
+    return _resolution({family: answer if family is own else other for family in families}, 0.0)
 
 
 def _absence_ttl(answer: dns.resolver.Answer) -> float:
@@ -266,12 +285,6 @@ def _absence_ttl(answer: dns.resolver.Answer) -> float:
     if not any(records.rdtype == dns.rdatatype.SOA for records in answer.response.authority):
         return _FAILURE_TTL
     return min(max(float(answer.chaining_result.minimum_ttl), _FAILURE_TTL), _ABSENCE_TTL)
-
-
-def _literal(address: str | None) -> _Answer:
-    if address is None:
-        return _Answer(Outcome.DNS_NO_ADDRESS, (), math.inf, "an address of the other family")
-    return _Answer(Outcome.OK, (address,), math.inf)
 
 
 def _listed(name: str, addresses: tuple[str, ...], family: IpFamily) -> _Answer:

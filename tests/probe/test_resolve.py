@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import dns.rcode
@@ -175,6 +176,38 @@ async def test_that_a_family_has_no_address_is_kept_for_its_time_within_bounds(
         assert (await resolver.resolve(NAME, BOTH)).ipv6 == ()
         assert server.questions.count((NAME, "AAAA")) == 2
         assert server.questions.count((NAME, "A")) == 1
+
+
+async def test_what_still_holds_is_given_again_as_it_is_and_takes_no_time(machine: Machine) -> None:
+    answers: Answers = {
+        (NAME, "A"): [records(NAME, 300, "A", "192.0.2.20"), records(NAME, 300, "A", "192.0.2.21")],
+        (NAME, "AAAA"): [records(NAME, 60, "AAAA", "2001:db8::20")],
+    }
+    async with NameServer(answers) as server:
+        server.on_question = lambda: setattr(machine.clock, "now", machine.clock.now + 0.25)
+        resolver = machine.resolver(server)
+        asked = await resolver.resolve(NAME, BOTH)
+        machine.clock.now += 59
+        kept = await resolver.resolve(NAME, BOTH)
+        again = await resolver.resolve(NAME, BOTH)
+        machine.clock.now += 1
+        # One family of the two must be asked about anew, the other one still holds.
+        renewed = await resolver.resolve(NAME, BOTH)
+
+    assert asked.duration == 0.5
+    assert kept == replace(asked, duration=0.0)
+    assert again is kept
+    assert renewed.duration == 0.25
+    assert renewed.ipv4 == asked.ipv4
+    assert len(server.questions) == 3
+
+
+async def test_a_name_that_ends_like_an_address_is_a_name(machine: Machine) -> None:
+    answers: Answers = {("mx.example.org.1", "A"): [records("mx.example.org.1", 300, "A", "192.0.2.9")]}
+    async with NameServer(answers) as server:
+        found = await machine.resolver(server).resolve("mx.example.org.1", V4)
+
+    assert found.ipv4 == ("192.0.2.9",)
 
 
 async def test_many_who_ask_at_once_cost_one_question(machine: Machine) -> None:
