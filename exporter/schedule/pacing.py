@@ -12,11 +12,11 @@ Not here: when a target is due, and what a result means.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from enum import Enum
 from itertools import takewhile
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from exporter.schedule.limits import Limits
 
@@ -37,48 +37,69 @@ class _Lane:
 
     taken     places in use, by sessions and by the gaps after them
     queue     who wants a place here, in the order of arrival
+    over      the sessions whose gaps run
     silences  connects in a row that got no answer
     rest      runs while the address is silent and nobody may begin
     memory    runs until the silences are forgotten
     """
 
-    __slots__ = ("memory", "name", "queue", "rest", "silences", "taken")
+    __slots__ = ("memory", "name", "over", "queue", "rest", "silences", "taken")
 
     def __init__(self, name: tuple[str, str]) -> None:
         self.name = name
         self.taken = 0
         self.queue: dict[Visit, None] = {}
+        self.over: list[Visit] = []
         self.silences = 0
         self.rest: asyncio.TimerHandle | None = None
         self.memory: asyncio.TimerHandle | None = None
 
     @property
+    def vacant(self) -> bool:
+        return not (self.taken or self.queue or self.rest)
+
+    @property
     def idle(self) -> bool:
-        return not (self.taken or self.queue or self.rest or self.memory)
+        return self.vacant and not self.memory
 
 
 class _Stage(Enum):
     QUEUED = "queued"  # wants places at its host and its address
     PLACED = "placed"  # has both, wants to be one of the sessions in flight
     BEGUN = "begun"
+    OVER = "over"  # its gap runs
+    GONE = "gone"
 
 
 class Visit:
-    """One session at a host and an address: wanted, under way, or over with its gap still running."""
+    """One session at a host and an address: wanted, under way, or over with its gap still running.
 
-    __slots__ = ("begun", "gap", "lanes", "passed", "stage")
+    As a context it enters when it is this session's turn, once. A class and no generator: that costs half as much.
+    """
 
-    def __init__(self, host: _Lane, address: _Lane) -> None:
-        self.lanes = (host, address)
-        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.gap: asyncio.TimerHandle | None = None
-        self.passed = 0
+    __slots__ = ("address", "alarm", "begun", "gap_end", "host", "lanes", "pacing", "passed", "stage")
+
+    def __init__(self, pacing: "Pacing", host: str, address: str) -> None:
+        self.pacing = pacing
+        self.host = host
+        self.address = address
+        self.lanes: tuple[_Lane, ...] = ()
         self.stage = _Stage.QUEUED
+        # Set when it begins; only who must wait has one.
+        self.begun: asyncio.Future[None] | None = None
+        self.passed = 0
+        self.gap_end = 0.0
+        # Ends the gap, where somebody waits for it.
+        self.alarm: asyncio.TimerHandle | None = None
 
-    @property
-    def address(self) -> str:
-        """Where it goes."""
-        return self.lanes[1].name[1]
+    async def __aenter__(self) -> Self:
+        await self.pacing.begin(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.pacing.end(self)
 
     def elders(self) -> Iterator[tuple[_Lane, "Visit"]]:
         """Everybody who came before this one, and where."""
@@ -92,12 +113,19 @@ class Visit:
 
 
 class Pacing:
-    """Gives out the places."""
+    """Gives out the places.
+
+    A gap has a timer of its own only where somebody waits for its end: nearly always nobody does, and each timer wakes
+    the whole program. All others are ended together, some seconds later.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._placed: dict[Visit, None] = {}
+        # Those whose gaps run, in the order in which they ended.
+        self._over: dict[Visit, None] = {}
+        self._broom: asyncio.TimerHandle | None = None
         self._sessions = 0
         self._waiting = 0
 
@@ -117,32 +145,50 @@ class Pacing:
         self._serve(*self._lanes.values())
         self._begin_placed()
 
-    @asynccontextmanager
-    async def hold(self, host: str, address: str) -> AsyncIterator[Visit]:
+    def hold(self, host: str, address: str) -> Visit:
         """Hold a place for one session; enters when it is this session's turn.
 
         A probe holds one place at a time: the second one at the same host would wait for the first for ever.
         """
-        visit = Visit(self._lane("host", host), self._lane("address", address))
-        for lane in visit.lanes:
-            lane.queue[visit] = None
+        return Visit(self, host, address)
+
+    async def begin(self, visit: Visit) -> None:
+        """Return when it is the turn of this visit; cancelled before, it gives up its place in the queue."""
+        host, address = visit.lanes = (self._lane("host", visit.host), self._lane("address", visit.address))
         self._waiting += 1
-        if self._may_have_places(visit):
-            self._place(visit)
+        if host.vacant and address.vacant:
+            # As nearly always: nobody is here, so nobody need be asked.
+            self._take_places(visit)
+        else:
+            self._queue(visit)
+        if visit.stage is _Stage.BEGUN:
+            return
+        visit.begun = asyncio.get_running_loop().create_future()
         try:
             await visit.begun
         except asyncio.CancelledError:
             self._withdraw(visit)
             raise
-        try:
-            yield visit
-        finally:
-            self._end(visit)
+
+    def end(self, visit: Visit) -> None:
+        """The session is over: its gap begins."""
+        loop = asyncio.get_running_loop()
+        self._sessions -= 1
+        visit.stage = _Stage.OVER
+        visit.gap_end = loop.time() + self._limits.min_gap
+        self._over[visit] = None
+        for lane in visit.lanes:
+            lane.over.append(visit)
+            self._let_rest(lane)
+        if any(lane.queue for lane in visit.lanes):
+            self._set_alarm(visit)
+        if self._broom is None:
+            self._broom = loop.call_at(visit.gap_end, self._sweep)
+        self._begin_placed()
 
     def not_made(self, visit: Visit) -> None:
         """The visit ended before anything left this machine: nobody noticed, so nobody needs the gap."""
-        if visit.gap is not None:
-            visit.gap.cancel()
+        if visit.stage is _Stage.OVER:
             self._gap_over(visit)
 
     def unanswered(self, address: str, remember: float) -> None:
@@ -167,9 +213,10 @@ class Pacing:
             self._rested(lane)
 
     def _lane(self, kind: str, name: str) -> _Lane:
-        lane = self._lanes.get((kind, name))
+        key = (kind, name)
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[kind, name] = _Lane((kind, name))
+            lane = self._lanes[key] = _Lane(key)
         return lane
 
     def _tidy(self, *lanes: _Lane) -> None:
@@ -184,12 +231,24 @@ class Pacing:
     def _may_have_places(self, visit: Visit) -> bool:
         return all(map(self._open, visit.lanes)) and all(elder.passed < PATIENCE for _, elder in visit.elders())
 
+    def _queue(self, visit: Visit) -> None:
+        """Wait behind the others, and have the gaps there end on time."""
+        for lane in visit.lanes:
+            lane.queue[visit] = None
+            for before in lane.over:
+                self._set_alarm(before)
+        if self._may_have_places(visit):
+            self._place(visit)
+
     def _serve(self, *lanes: _Lane) -> None:
         """Give out what is free at `lanes`, and what becomes free because an impatient session has gone."""
         worth_a_look = list(lanes)
         while worth_a_look:
             lane = worth_a_look.pop()
-            while self._open(lane) and (visit := next(filter(self._may_have_places, lane.queue), None)):
+            while lane.queue and self._open(lane):
+                visit = next(filter(self._may_have_places, lane.queue), None)
+                if visit is None:
+                    break
                 self._place(visit)
                 worth_a_look.extend(visit.lanes)
 
@@ -198,6 +257,10 @@ class Pacing:
             elder.passed += elder.is_passed_at(lane)
         for lane in visit.lanes:
             del lane.queue[visit]
+        self._take_places(visit)
+
+    def _take_places(self, visit: Visit) -> None:
+        for lane in visit.lanes:
             lane.taken += 1
         visit.stage = _Stage.PLACED
         self._placed[visit] = None
@@ -210,20 +273,32 @@ class Pacing:
             visit.stage = _Stage.BEGUN
             self._sessions += 1
             self._waiting -= 1
-            # Cancelled, and not yet run to withdraw: it will give back what it gets here.
-            if not visit.begun.done():
+            # Done: cancelled, and not yet run to withdraw; it will give back what it gets here.
+            if visit.begun is not None and not visit.begun.done():
                 visit.begun.set_result(None)
 
-    def _end(self, visit: Visit) -> None:
-        self._sessions -= 1
-        visit.gap = asyncio.get_running_loop().call_later(self._limits.min_gap, self._gap_over, visit)
-        for lane in visit.lanes:
-            self._let_rest(lane)
-        self._begin_placed()
+    def _set_alarm(self, visit: Visit) -> None:
+        if visit.alarm is None:
+            visit.alarm = asyncio.get_running_loop().call_at(visit.gap_end, self._gap_over, visit)
 
     def _gap_over(self, visit: Visit) -> None:
-        visit.gap = None
+        visit.stage = _Stage.GONE
+        del self._over[visit]
+        if visit.alarm is not None:
+            visit.alarm.cancel()
+        for lane in visit.lanes:
+            lane.over.remove(visit)
         self._vacate(*visit.lanes)
+
+    def _sweep(self) -> None:
+        """End the gaps that are over and that nobody has waited for."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for visit in [visit for visit in self._over if visit.gap_end <= now]:
+            self._gap_over(visit)
+        # Not before the latest gap: one look for all that have begun meanwhile.
+        last = max((visit.gap_end for visit in self._over), default=None)
+        self._broom = None if last is None else loop.call_at(last, self._sweep)
 
     def _withdraw(self, visit: Visit) -> None:
         """Somebody waits no longer. There was no session, so there is no gap after it."""

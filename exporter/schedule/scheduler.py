@@ -13,9 +13,8 @@ traceback instead of showing old numbers for ever.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -23,13 +22,15 @@ from typing import Final
 from exporter.probe.seams import ProbeFunction
 from exporter.results import Outcome, ProbeResult
 from exporter.schedule.agenda import Agenda
+from exporter.schedule.alarm import Alarm
 from exporter.schedule.backoff import ANSWERS, LOSSES, REFUSALS
 from exporter.schedule.entry import Entry
 from exporter.schedule.limits import Limits
 from exporter.schedule.outage import Outage
-from exporter.schedule.pacing import Pacing
+from exporter.schedule.pacing import Pacing, Visit
+from exporter.schedule.sessions import Sessions
 from exporter.schedule.spacing import Spacing, Turn
-from exporter.schedule.spread import jittered, joining_instant, phase, regular_instant
+from exporter.schedule.spread import jittered, joining_instant, regular_instant
 from exporter.targets import IpFamily, Target, TargetKey, Variant
 
 Deliver = Callable[[ProbeResult, float], Hashable]
@@ -43,9 +44,6 @@ HASTE: Final = 60.0
 # The first variants of all targets are spread over an hour at most: soon enough after a start for an administrator who
 # waits, long enough for the six of them that an address has room for.
 VARIANTS_FIRST_ROUND: Final = 3600.0
-
-# `lag` is the mean over this many sessions: enough to be calm, few enough to tell of the last minutes.
-_LAG_SESSIONS: Final = 100
 
 
 class Scheduler:
@@ -78,17 +76,21 @@ class Scheduler:
         self._pacing = Pacing(limits)
         self._spacing = Spacing(limits.variant_gap)
         self._agenda: Agenda[Entry] = Agenda()
+        self._alarm = Alarm(self._start_due)
         self._entries: dict[TargetKey, Entry] = {}
         self._outages: dict[tuple[str, IpFamily], Outage] = {}
+        self._probes = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_session: set[Entry] = set()
+        self._sessions = Sessions(self._pacing)
         self._ordinary = 0
         self._delivered = 0
-        self._lags: deque[float] = deque(maxlen=_LAG_SESSIONS)
         self._running = False
         self._origin = 0.0
-        self._stop_at: float | None = None
-        self._wake = asyncio.Event()
+        self._stop_at = 0.0
+        # Nothing is started any more, and `run()` is to end: because of `stop()`, or of a fault that it raises.
+        self._closed = False
+        self._fault: Exception | None = None
+        self._halt = asyncio.Event()
         self._ended = asyncio.Event()
 
     @property
@@ -104,7 +106,7 @@ class Scheduler:
     @property
     def lag(self) -> float:
         """Seconds by which sessions began after they were due, the mean of the last hundred; 0 before the first."""
-        return sum(self._lags) / len(self._lags) if self._lags else 0.0
+        return self._sessions.lag
 
     @property
     def first_round_done(self) -> bool:
@@ -133,14 +135,19 @@ class Scheduler:
         self._pacing.configure(limits)
         self._spacing.gap = limits.variant_gap
         wanted = {target.key: target for target in targets}
+        changed: list[Target] = []
         for entry in list(self._entries.values()):
-            if wanted.get(entry.target.key) != entry.target:
-                self._drop(entry)
-        for key, target in wanted.items():
-            if key not in self._entries:
-                self._join(target)
+            target = wanted.pop(entry.target.key, None)
+            # Nearly all of forty thousand are as they were, and to compare all fields of each takes a while.
+            if target is entry.target or target == entry.target:
+                continue
+            self._drop(entry)
+            if target is not None:
+                changed.append(target)
+        for target in (*changed, *wanted.values()):
+            self._join(target)
 
-    def hold(self, host: str, address: str) -> AbstractAsyncContextManager[object]:
+    def hold(self, host: str, address: str) -> Visit:
         """A place among those of the schedule, for one session that nobody has scheduled."""
         return self._pacing.hold(host, address)
 
@@ -163,15 +170,17 @@ class Scheduler:
         self._origin = asyncio.get_running_loop().time()
         self._running = True
         try:
-            async with asyncio.TaskGroup() as probes:
+            async with self._probes:
                 for entry in self._entries.values():
                     self._plan_first(entry, self._origin)
-                while self._stop_at is None:
-                    self._start_due(probes)
-                    await self._sleep_until(self._agenda.first())
-                await self._wind_up(self._stop_at)
+                await self._halt.wait()
+                if self._fault is not None:
+                    raise self._fault
+                await self._wind_up()
         finally:
             self._running = False
+            self._closed = True
+            self._alarm.clear()
             self._ended.set()
 
     async def stop(self, grace: float = 5.0) -> None:
@@ -181,12 +190,13 @@ class Scheduler:
         that wait for their turn, or for a name server, are cancelled at once.
         """
         self._stop_at = asyncio.get_running_loop().time() + grace
-        self._wake.set()
+        self._closed = True
+        self._halt.set()
         if self._running:
             await self._ended.wait()
 
     def _join(self, target: Target) -> None:
-        entry = self._entries[target.key] = Entry(target, phase(target.key))
+        entry = self._entries[target.key] = Entry(target)
         if not entry.is_variant:
             self._ordinary += 1
             self._outages.setdefault((target.host, target.ip_family), Outage()).join(target)
@@ -204,7 +214,7 @@ class Scheduler:
             outage.leave(target)
             if not outage.members:
                 del self._outages[target.host, target.ip_family]
-        if entry.task is not None and entry not in self._in_session:
+        if entry.task is not None and entry not in self._sessions.entries:
             entry.task.cancel()
 
     def _plan_first(self, entry: Entry, now: float) -> None:
@@ -216,35 +226,39 @@ class Scheduler:
         self._plan(entry, joining_instant(now, entry.phase, entry.target.interval, first_round))
 
     def _plan(self, entry: Entry, due: float) -> None:
-        first = self._agenda.first()
         entry.due = due
         self._agenda.put(entry, due)
-        if first is None or due < first:
-            self._wake.set()
+        self._alarm.set(due)
 
-    async def _sleep_until(self, due: float | None) -> None:
-        self._wake.clear()
-        # A timer that wakes us like everything else does; a timeout would cancel this task at every probe.
-        timer = None if due is None else asyncio.get_running_loop().call_at(due, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _start_due(self, probes: asyncio.TaskGroup) -> None:
+    def _start_due(self) -> None:
+        if self._closed:
+            return
         now = asyncio.get_running_loop().time()
-        while (entry := self._agenda.take(now)) is not None:
-            entry.round = entry.due
-            if entry.task is None:
-                entry.task = probes.create_task(self._run_probe(entry, entry.round))
-                self._tasks.add(entry.task)
-                entry.task.add_done_callback(self._tasks.discard)
-            elif not entry.is_variant:
-                self._missed(entry.target)
-            # The end of this round, should the probe last so long; moved when the result is there.
-            free = entry.slowed or entry.is_variant
-            self._plan(entry, entry.round + entry.interval if free else self._next_regular(entry))
+        try:
+            while (entry := self._agenda.take(now)) is not None:
+                self._start(entry)
+        except Exception as fault:
+            # From here it only comes to the loop, which logs it and goes on: run() ends with it.
+            self._closed = True
+            self._fault = fault
+            self._halt.set()
+            raise
+        first = self._agenda.first()
+        if first is not None:
+            self._alarm.set(first)
+
+    def _start(self, entry: Entry) -> None:
+        entry.round = entry.due
+        if entry.task is None:
+            entry.task = self._probes.create_task(self._run_probe(entry, entry.round))
+            self._tasks.add(entry.task)
+            entry.task.add_done_callback(self._tasks.discard)
+        elif not entry.is_variant:
+            self._missed(entry.target)
+        # The end of this round, should the probe last so long; moved when the result is there.
+        free = entry.slowed or entry.is_variant
+        entry.due = entry.round + entry.interval if free else self._next_regular(entry)
+        self._agenda.put(entry, entry.due)
 
     def _next_regular(self, entry: Entry) -> float:
         # Half an interval after the last round at least: who comes into the rhythm from outside is not probed twice in
@@ -259,11 +273,16 @@ class Scheduler:
             if entry.is_variant:
                 result = await self._probe_variant(entry)
             else:
-                result = await self._probe(entry.target, partial(self._hold, entry, due))
-        finally:
+                result = await self._probe(entry.target, partial(self._sessions.hold, entry, due))
             entry.task = None
-        if result is not None and self._entries.get(entry.target.key) is entry:
-            self._settle(entry, result)
+            if result is not None and self._entries.get(entry.target.key) is entry:
+                self._settle(entry, result)
+        except Exception:
+            # The group ends the others now, but not what is started after this moment.
+            self._closed = True
+            raise
+        finally:
+            entry.task = entry.visit = None
 
     async def _probe_variant(self, entry: Entry) -> ProbeResult | None:
         """Wait where its session will be made, and make it if it is still wanted then."""
@@ -271,8 +290,8 @@ class Scheduler:
         ordinary = self._entries.get(replace(target.key, variant=Variant.DEFAULT))
         async with self._spacing.turn() as turn:
             # The wait may be long, so it comes before the name is resolved and not after it.
-            if self._wanted(target) and ordinary is not None and ordinary.visit is not None:
-                await turn.at(ordinary.visit.address)
+            if self._wanted(target) and ordinary is not None and ordinary.address is not None:
+                await turn.at(ordinary.address)
             if not self._wanted(target):
                 return None
             return await self._probe(target, partial(self._hold_variant, entry, turn))
@@ -281,24 +300,11 @@ class Scheduler:
     async def _hold_variant(self, entry: Entry, turn: Turn, host: str, address: str) -> AsyncIterator[None]:
         # DNS may have moved the host since the ordinary probe was there.
         await turn.at(address)
-        async with self._hold(entry, None, host, address):
+        async with self._sessions.hold(entry, None, host, address):
             try:
                 yield
             finally:
                 turn.used()
-
-    @asynccontextmanager
-    async def _hold(self, entry: Entry, due: float | None, host: str, address: str) -> AsyncIterator[None]:
-        # The many addresses of one host are many guests: they need not queue up behind one name.
-        async with self._pacing.hold(address if entry.target.address else host, address) as visit:
-            if due is not None:
-                self._lags.append(asyncio.get_running_loop().time() - due)
-            self._in_session.add(entry)
-            entry.visit = visit
-            try:
-                yield
-            finally:
-                self._in_session.discard(entry)
 
     def _settle(self, entry: Entry, result: ProbeResult) -> None:
         was_slowed = entry.slowed
@@ -308,13 +314,13 @@ class Scheduler:
         entry.state = state
         self._delivered += int(entry.turn == 0 and not entry.is_variant)
         entry.turn += 1
-        due = self._next_due(entry, was_slowed)
+        now = asyncio.get_running_loop().time()
+        due = self._next_due(entry, was_slowed, now)
         # Once: a target that changes with every probe is not worth more of them. And never after a refusal: the server
         # has just asked us to stay away.
         calm = entry.confirming or entry.is_variant or result.outcome in REFUSALS
         entry.confirming = changed and not calm
         if entry.confirming:
-            now = asyncio.get_running_loop().time()
             due = min(due, now + jittered(CONFIRMATION_DELAY, entry.target.key, entry.turn))
         if due != entry.due:
             self._plan(entry, due)
@@ -322,23 +328,24 @@ class Scheduler:
     def _weigh(self, entry: Entry, result: ProbeResult) -> None:
         """Let `result` have its effect on the pace of the target, its host and its address."""
         if entry.is_variant:
-            entry.backoff = entry.backoff.after(result, host_lost=False)
+            entry.slow(entry.backoff.after(result, host_lost=False))
         else:
             self._weigh_host(entry, result)
-        if entry.visit is None:
+        visit = entry.visit
+        if visit is None:
             return
         if result.outcome is Outcome.NO_ROUTE:
-            self._pacing.not_made(entry.visit)
+            self._pacing.not_made(visit)
         elif result.port_open or result.outcome in ANSWERS:
-            self._pacing.answered(entry.visit.address)
+            self._pacing.answered(visit.address)
         elif result.outcome in LOSSES:
-            self._pacing.unanswered(entry.visit.address, entry.interval)
+            self._pacing.unanswered(visit.address, entry.interval)
 
     def _weigh_host(self, entry: Entry, result: ProbeResult) -> None:
         outage = self._outages[entry.target.host, entry.target.ip_family]
         was_total = outage.total
         outage.note(result)
-        entry.backoff = entry.backoff.after(result, outage.total)
+        entry.slow(entry.backoff.after(result, outage.total))
         if was_total and not outage.total:
             self._welcome_back(outage)
 
@@ -348,12 +355,11 @@ class Scheduler:
         for key in outage.members:
             entry = self._entries[key]
             if entry.backoff.losses:
-                entry.backoff = replace(entry.backoff, losses=0)
+                entry.slow(replace(entry.backoff, losses=0))
                 if not entry.slowed:
                     self._plan(entry, min(entry.due, self._regular(entry, now)))
 
-    def _next_due(self, entry: Entry, was_slowed: bool) -> float:
-        now = asyncio.get_running_loop().time()
+    def _next_due(self, entry: Entry, was_slowed: bool, now: float) -> float:
         if entry.slowed:
             return now + jittered(entry.interval, entry.target.key, entry.turn)
         if entry.is_variant:
@@ -361,14 +367,15 @@ class Scheduler:
             return now + entry.interval
         if was_slowed:
             return self._regular(entry, now + entry.target.interval / 2)
-        return max(self._next_regular(entry), self._regular(entry, now))
+        due = self._next_regular(entry)
+        return due if due >= now else self._regular(entry, now)
 
-    async def _wind_up(self, stop_at: float) -> None:
-        """Let the sessions come to their end until `stop_at`; end everything else at once."""
-        sessions = {entry.task for entry in self._in_session if entry.task is not None}
+    async def _wind_up(self) -> None:
+        """Let the sessions come to their end within the grace; end everything else at once."""
+        sessions = {entry.task for entry in self._sessions.entries if entry.task is not None}
         for task in self._tasks - sessions:
             task.cancel()
         if sessions:
-            await asyncio.wait(sessions, timeout=max(0.0, stop_at - asyncio.get_running_loop().time()))
+            await asyncio.wait(sessions, timeout=max(0.0, self._stop_at - asyncio.get_running_loop().time()))
         for task in list(self._tasks):
             task.cancel()

@@ -1,15 +1,17 @@
 """Places at hosts and addresses: never too many, never too soon, everybody's turn comes."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.schedule.limits import Limits
-from exporter.schedule.pacing import PATIENCE, SILENT_GAP, Pacing
-from tests.manual_loop import run
+from exporter.schedule.pacing import PATIENCE, SILENT_GAP, Pacing, Visit
+from tests.manual_loop import ManualLoop, run
 from tests.schedule.world import now
 
 
@@ -32,16 +34,16 @@ class Guest:
             self.ended = now() - start
 
 
-def visits(limits: Limits, *guests: Guest) -> list[Guest]:
+def visits(limits: Limits, *guests: Guest, pacing: Callable[[Limits], Pacing] = Pacing) -> list[Guest]:
     """Let all guests come, and return them in the order in which they began."""
 
     async def story() -> None:
-        pacing = Pacing(limits)
+        places = pacing(limits)
         start = now()
         async with asyncio.TaskGroup() as group:
             for guest in guests:
-                group.create_task(guest.visit(pacing, start))
-        assert (pacing.sessions, pacing.waiting) == (0, 0)
+                group.create_task(guest.visit(places, start))
+        assert (places.sessions, places.waiting) == (0, 0)
 
     run(story())
     return sorted(guests, key=lambda guest: guest.begun)
@@ -147,6 +149,77 @@ def test_no_place_is_ever_given_twice_and_everybody_begins(limits: Limits, guest
         # There is always somebody who may begin, so the last one ends when all have had their time, one by one.
         assert guest.begun >= guest.arrival
         assert guest.ended <= 20 + sum(other.stay + limits.min_gap for other in guests) + 1e-6
+
+
+class Punctual(Pacing):
+    """As plain as can be: every gap ends by a timer of its own."""
+
+    def end(self, visit: Visit) -> None:
+        super().end(visit)
+        self._set_alarm(visit)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    limits=st.builds(
+        Limits,
+        max_sessions=st.integers(1, 4),
+        sessions_per_address=st.integers(1, 3),
+        min_gap=st.sampled_from([0.0, 0.5, 2.0]),
+    ),
+    # No two of these instants, whatever is added up, are the same: then there is one order.
+    plans=st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from("1234"), st.integers(0, 20), st.integers(1, 8)),
+        min_size=15,
+        max_size=40,
+    ),
+)
+def test_gaps_that_end_only_when_somebody_looks_let_everybody_begin_as_timers_would(
+    limits: Limits, plans: list[tuple[str, str, int, int]]
+) -> None:
+    lazy, punctual = (
+        [
+            Guest(host, address, arrival + 0.001 * number, stay + 0.0001 * 1.01**number)
+            for number, (host, address, arrival, stay) in enumerate(plans)
+        ]
+        for _ in range(2)
+    )
+    visits(limits, *lazy)
+    visits(limits, *punctual, pacing=Punctual)
+    assert [guest.begun for guest in lazy] == pytest.approx([guest.begun for guest in punctual])
+
+
+@pytest.mark.parametrize("arrival", [1.5, 2.5], ids=["during-the-session", "during-the-gap"])
+def test_a_gap_that_ends_while_others_run_elsewhere_ends_on_time_for_who_waits(arrival: float) -> None:
+    elsewhere = [Guest("b", "2", 0.0, stay=1.0), Guest("c", "3", 0.0, stay=2.9)]
+    first, waits = Guest("a", "1", 0.0, stay=2.0), Guest("a", "1", arrival)
+    visits(Limits(), *elsewhere, first, waits)
+    assert waits.begun == pytest.approx(4.0)
+
+
+class CountingLoop(ManualLoop):
+    """Counts the timers that are set."""
+
+    timers = 0
+
+    def call_at(self, *args: Any, **named: Any) -> asyncio.TimerHandle:  # type: ignore[override]  # whatever they are
+        self.timers += 1
+        return super().call_at(*args, **named)
+
+
+def test_a_gap_for_whose_end_nobody_waits_has_no_timer_of_its_own() -> None:
+    async def story() -> None:
+        pacing, loop = Pacing(Limits()), asyncio.get_running_loop()
+        assert isinstance(loop, CountingLoop)
+        for n in range(100):
+            async with pacing.hold(f"mx{n}.example.org", f"192.0.2.{n}"):
+                pass
+        assert loop.timers == 1
+        async with pacing.hold("mx7.example.org", "192.0.2.207"):
+            assert loop.timers == 2
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        runner.run(story())
 
 
 async def holding(pacing: Pacing, host: str, address: str, seconds: float = 1.0) -> float:

@@ -479,6 +479,26 @@ def test_a_reload_leaves_unchanged_targets_in_their_rhythm_and_back_off() -> Non
     assert 1000.0 <= min(at for at, host in after if host == "new.example.org") - START <= 1060.0
 
 
+def test_a_reload_that_reads_the_same_targets_anew_leaves_them_in_their_rhythm() -> None:
+    world, before = World(), hosts(10)
+
+    async def story() -> None:
+        scheduler = world.scheduler(*before)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(scheduler.run())
+            await asyncio.sleep(400.0)
+            again = hosts(10)
+            assert all(one is not other and one == other for one, other in zip(before, again, strict=True))
+            scheduler.configure([*again[5:], *again[:5]], Limits())
+            await asyncio.sleep(400.0)
+            await scheduler.stop()
+
+    run(story())
+    undisturbed = World()
+    run(run_for(undisturbed.scheduler(*before), 800.0))
+    assert world.started == undisturbed.started
+
+
 def test_a_reload_leaves_the_probe_of_an_unchanged_target_alone() -> None:
     async def story() -> None:
         world = World(seconds=lambda _: 100.0)
@@ -702,6 +722,27 @@ def test_a_fault_of_our_own_stops_the_schedule_loudly(where: str) -> None:
     with pytest.raises(ExceptionGroup) as stopped:
         run(scheduler.run())
     assert stopped.group_contains(OurFault)
+
+
+def test_nothing_is_started_after_a_fault() -> None:
+    world = World(seconds=lambda _: 1000.0)
+    first, second = sorted((target(f"mx{n}.example.org", interval=60.0) for n in range(2)), key=lambda t: phase(t.key))
+
+    async def probe(target: Target, hold: Hold) -> ProbeResult:
+        if target == second:
+            return await world.probe(target, hold)
+        # Now the other one is due as well, before anybody can have heard of this.
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ManualLoop)
+        loop.advance(60.0)
+        raise OurFault
+
+    scheduler = Scheduler(probe, world.deliver, limits=Limits(), missed=world.miss)
+    scheduler.configure([first, second], Limits())
+    with pytest.raises(ExceptionGroup) as stopped:
+        run(scheduler.run())
+    assert stopped.group_contains(OurFault)
+    assert not world.started
 
 
 # Everything at once
