@@ -42,7 +42,6 @@ _resolution = _plain(Resolution)
 _findings = _plain(Findings)
 _tls = _plain(TlsFacts)
 _capability = _plain(Capability)
-_line = _plain(TranscriptLine)
 
 # Chains in use at a time: as many as the hosts of a large installation. An entry is about 2 KiB.
 _CHAINS: Final = 4096
@@ -73,26 +72,28 @@ def pack(result: ProbeResult) -> Parcel:
     return (
         started,
         duration,
-        outcome.value,
-        phase.value,
+        _NAMES[outcome],
+        _NAMES[phase],
         detail,
         None if resolution is None else _packed_resolution(resolution),
         address,
         port_open,
-        [(passed.value, seconds) for passed, seconds in durations],
-        clock.value,
+        [_NAMES[passed] for passed, _ in durations],
+        [seconds for _, seconds in durations],
+        _NAMES[clock],
         _packed_findings(findings),
         None if tls is None else _tls(tls),
         _packed_certificates(result.certificates, result.verdict),
-        [_line(line) for line in result.transcript],
+        [line.text for line in result.transcript],
+        bytes([line.sent + 2 * line.secured for line in result.transcript]),
         result.tls_alert,
     )
 
 
 def unpack(target: Target, parcel: Parcel) -> ProbeResult:
     """The result that was packed."""
-    (started, duration, outcome, phase, detail, resolution, address, port_open, durations, clock, *rest) = parcel
-    findings, tls, chain, transcript, tls_alert = rest
+    (started, duration, outcome, phase, detail, resolution, address, port_open, phases, seconds, clock, *rest) = parcel
+    findings, tls, chain, texts, kinds, tls_alert = rest
     certificates, verdict = _certificates(chain)
     return ProbeResult(
         target=target,
@@ -104,13 +105,13 @@ def unpack(target: Target, parcel: Parcel) -> ProbeResult:
         resolution=None if resolution is None else _unpacked_resolution(*resolution),
         address=address,
         port_open=port_open,
-        durations=tuple([(_PHASES[passed], seconds) for passed, seconds in durations]),
+        durations=tuple(zip(map(_PHASES.__getitem__, phases), seconds, strict=True)),
         clock=_CLOCKS[clock],
         findings=_unpacked_findings(*findings),
         tls=None if tls is None else _tls_facts(*tls),
         certificates=certificates,
         verdict=verdict,
-        transcript=tuple(starmap(_transcript_line, transcript)),
+        transcript=tuple(map(_transcript_line, texts, kinds)),
         tls_alert=tls_alert,
     )
 
@@ -119,13 +120,22 @@ _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _PHASES: Final = {phase.value: phase for phase in Phase}
 _CLOCKS: Final = {clock.value: clock for clock in LatencyClock}
 
-_transcript_line = lru_cache(_TEXTS)(TranscriptLine)
+# To ask a member for its value is a call; there are a dozen in a result.
+_NAMES: Final[dict[Outcome | Phase | LatencyClock, str]] = {
+    member: member.value for kind in (Outcome, Phase, LatencyClock) for member in kind
+}
+
 _tls_facts = lru_cache(_TEXTS)(TlsFacts)
+
+
+@lru_cache(_TEXTS)
+def _transcript_line(text: str, kind: int) -> TranscriptLine:
+    return TranscriptLine(bool(kind & 1), text, bool(kind & 2))
 
 
 def _packed_resolution(resolution: Resolution) -> tuple[Any, ...]:
     outcome, *between, failed = _resolution(resolution)
-    return (outcome.value, *between, tuple(family.value for family in failed))
+    return (_NAMES[outcome], *between, tuple(family.value for family in failed))
 
 
 def _unpacked_resolution(outcome: str, *between: Any) -> Resolution:
