@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import dns.asyncresolver
 import dns.exception
@@ -151,7 +152,8 @@ class SystemResolver:
         self._cache: dict[tuple[str, IpFamily], _Answer] = {}
         # Of all families that are asked for together, as it nearly always is: one value for all ports of a host.
         self._kept: dict[tuple[str, frozenset[IpFamily]], _Kept] = {}
-        self._locks: dict[tuple[str, IpFamily], asyncio.Lock] = {}
+        # Each as long as somebody asks, or waits for the one who does.
+        self._locks: WeakValueDictionary[tuple[str, IpFamily], asyncio.Lock] = WeakValueDictionary()
         self._full_at = self.CAPACITY
 
     def ask(self, nameservers: Sequence[str]) -> None:
@@ -199,7 +201,8 @@ class SystemResolver:
     async def _ask_once(self, name: str, family: IpFamily) -> _Answer:
         key = (name, family)
         # Whoever waits here finds the answer of the one before; a cancelled one leaves the question to the next.
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
             kept = self._cache.get(key)
             if kept is not None and self._clock() < kept.expires:
                 return kept
@@ -216,7 +219,6 @@ class SystemResolver:
         now = self._clock()
         self._cache = {key: answer for key, answer in self._cache.items() if now < answer.expires}
         self._kept = {key: kept for key, kept in self._kept.items() if now < kept.expires}
-        self._locks = {key: lock for key, lock in self._locks.items() if lock.locked() or key in self._cache}
         # Where more are known than that, they are not gone through at every question.
         self._full_at = max(self.CAPACITY, 2 * max(len(self._cache), len(self._kept)))
 

@@ -10,6 +10,10 @@ Not here: the places that every session needs (`pacing`), and whether a variant 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+# Addresses that are remembered without a look at who could be forgotten; each is a few hundred bytes.
+_FEW: Final = 64
 
 
 class _Lane:
@@ -31,6 +35,7 @@ class Spacing:
         self.gap = gap
         self._waiting = 0
         self._lanes: dict[str, _Lane] = {}
+        self._full_at = _FEW
 
     @property
     def waiting(self) -> int:
@@ -65,11 +70,19 @@ class Spacing:
         self._lane(address).free = asyncio.get_running_loop().time() + self.gap
 
     def _lane(self, address: str) -> _Lane:
+        lane = self._lanes.get(address)
+        if lane is None:
+            if len(self._lanes) >= self._full_at:
+                self._tidy()
+            lane = self._lanes[address] = _Lane()
+        return lane
+
+    def _tidy(self) -> None:
+        """Addresses come and go for as long as the daemon lives; and in its first hour, there are very many."""
         now = asyncio.get_running_loop().time()
-        # Addresses come and go for as long as the daemon lives.
-        for name in [name for name, lane in self._lanes.items() if not lane.turns and lane.free <= now]:
-            del self._lanes[name]
-        return self._lanes.setdefault(address, _Lane())
+        self._lanes = {name: lane for name, lane in self._lanes.items() if lane.turns or lane.free > now}
+        # As many again must come before all are gone through again.
+        self._full_at = max(_FEW, 2 * len(self._lanes))
 
 
 class Turn:

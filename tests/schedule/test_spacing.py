@@ -126,3 +126,18 @@ def test_a_gap_that_is_over_is_not_remembered_and_a_new_one_holds_from_the_next_
 
     run(story())
     assert [begin for _, begin in guests.begins] == [0.0, 601.0, 612.0, 1213.0]
+
+
+def test_addresses_that_nobody_asks_for_any_more_are_forgotten() -> None:
+    spacing = Spacing(GAP)
+    guests = Guests(spacing)
+
+    async def story() -> None:
+        for n in range(1000):
+            await guests.visit("guest", f"192.0.2.{n}")
+            await asyncio.sleep(GAP / 10)
+
+    run(story())
+    assert len(guests.begins) == 1000
+    # Nothing that anybody can see tells it, except the memory of a daemon after a year.
+    assert len(spacing._lanes) <= 64
