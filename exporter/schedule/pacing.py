@@ -116,7 +116,7 @@ class Pacing:
     """Gives out the places.
 
     A gap has a timer of its own only where somebody waits for its end: nearly always nobody does, and each timer wakes
-    the whole program. All others are ended together, some seconds later.
+    the whole program. All others are ended together some seconds later, or by whoever comes.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -232,12 +232,17 @@ class Pacing:
         return all(map(self._open, visit.lanes)) and all(elder.passed < PATIENCE for _, elder in visit.elders())
 
     def _queue(self, visit: Visit) -> None:
-        """Wait behind the others, and have the gaps there end on time."""
+        """Wait behind the others. The gaps there that are over end now, and those that are not, on time."""
         for lane in visit.lanes:
             lane.queue[visit] = None
-            for before in lane.over:
+        now = asyncio.get_running_loop().time()
+        # Once each: one visit may have been at both.
+        for before in dict.fromkeys(before for lane in visit.lanes for before in lane.over):
+            if before.gap_end > now:
                 self._set_alarm(before)
-        if self._may_have_places(visit):
+            else:
+                self._gap_over(before)
+        if visit.stage is _Stage.QUEUED and self._may_have_places(visit):
             self._place(visit)
 
     def _serve(self, *lanes: _Lane) -> None:

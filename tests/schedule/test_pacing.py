@@ -197,6 +197,15 @@ def test_a_gap_that_ends_while_others_run_elsewhere_ends_on_time_for_who_waits(a
     assert waits.begun == pytest.approx(4.0)
 
 
+def test_a_gap_that_is_over_keeps_nobody_waiting_even_before_it_was_looked_at() -> None:
+    elsewhere = [Guest("z", "9", 0.0, stay=0.5), Guest("y", "8", 0.0, stay=2.4)]
+    # In one turn of the loop, one after the other.
+    before, returns, rival = Guest("a", "1", 0.0), Guest("a", "2", 3.5), Guest("b", "2", 3.5 + 5e-10)
+    visits(Limits(), *elsewhere, before, returns, rival)
+    assert returns.begun == pytest.approx(3.5)
+    assert rival.begun == pytest.approx(6.5)
+
+
 class CountingLoop(ManualLoop):
     """Counts the timers that are set."""
 
