@@ -173,13 +173,16 @@ class Scheduler:
             async with self._probes:
                 for entry in self._entries.values():
                     self._plan_first(entry, self._origin)
-                await self._halt.wait()
+                try:
+                    await self._halt.wait()
+                finally:
+                    # Before the group waits for the last ones.
+                    self._closed = True
                 if self._fault is not None:
                     raise self._fault
                 await self._wind_up()
         finally:
             self._running = False
-            self._closed = True
             self._alarm.clear()
             self._ended.set()
 

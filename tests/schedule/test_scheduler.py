@@ -694,6 +694,30 @@ def test_cancelling_the_schedule_cancels_its_probes() -> None:
     run(story())
 
 
+def test_a_cancelled_schedule_starts_nothing_while_its_probes_come_to_their_end() -> None:
+    started: list[Target] = []
+
+    async def probe(target: Target, hold: Hold) -> ProbeResult:
+        started.append(target)
+        try:
+            await asyncio.sleep(1000.0)
+        finally:
+            # It takes until the others are due.
+            await asyncio.sleep(200.0)
+        raise AssertionError
+
+    async def story() -> None:
+        world = World()
+        scheduler = Scheduler(probe, world.deliver, limits=Limits(), missed=world.miss)
+        scheduler.configure(hosts(20), Limits())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(20.0):
+                await scheduler.run()
+
+    run(story())
+    assert 0 < len(started) < 20
+
+
 # Faults of our own
 
 
