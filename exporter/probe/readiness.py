@@ -1,11 +1,19 @@
 """Waiting for one non-blocking socket on the asyncio loop, until a deadline.
 
-A socket is watched for reading once and for the whole session, and has one timer that is moved only when it would
-come too late: a watch and a timer for each of the dozen reads of a probe cost more than the reads.
+A task that waits for a future goes on one turn of the loop after the event: a second `select`, which tells of the same
+event again, since nothing has been read yet. Here the callback of the event resumes the task itself. For the same
+reason a socket is watched for reading once and for the whole session, and has one timer that is moved only when it
+would come too late: a watch and a timer for each of the dozen waits of a probe cost more than the reads.
 """
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context
+
+# The first timer comes no later than this, whatever is waited for: most sessions are over by then, and a short wait
+# behind a long one, the goodbye's behind the greeting's, finds a timer that is early enough.
+_FIRST_TIMER_SECONDS = 2.0
 
 
 class DeadlineExceeded(Exception):
@@ -19,16 +27,18 @@ class Readiness:
         self._descriptor = sock.fileno()
         self._loop = asyncio.get_running_loop()
         self._watched = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._wait = _Wait(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
-    async def readable(self, deadline: float) -> None:
+    def readable(self, deadline: float) -> Awaitable[None]:
         """Return when there may be something to read; DeadlineExceeded at `deadline` on the loop's clock."""
         if not self._watched:
             self._loop.add_reader(self._descriptor, self._settle)
             self._watched = True
-        await self._wait(deadline)
+        self._expire_at(deadline)
+        return self._wait
 
     async def writable(self, deadline: float) -> None:
         """Return when there may be room to write, or a connection was made or refused; else DeadlineExceeded."""
@@ -36,7 +46,8 @@ class Readiness:
         self._unwatch()
         self._loop.add_writer(self._descriptor, self._settle)
         try:
-            await self._wait(deadline)
+            self._expire_at(deadline)
+            await self._wait
         finally:
             self._loop.remove_writer(self._descriptor)
 
@@ -47,38 +58,92 @@ class Readiness:
             self._timer.cancel()
             self._timer = None
 
-    async def _wait(self, deadline: float) -> None:
-        self._deadline = deadline
-        if self._timer is None or self._timer.when() > deadline:
-            self._set_timer()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._expire)
-
     def _settle(self) -> None:
-        if self._waiter is None:
+        if not self._wait.end():
             # Nobody is there to read it, and the loop would tell again and again.
             self._unwatch()
-        elif not self._waiter.done():
-            self._waiter.set_result(None)
+
+    def _expire_at(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._timer is None:
+            self._set_timer(min(deadline, self._loop.time() + _FIRST_TIMER_SECONDS))
+        elif self._timer_at > deadline:
+            self._timer.cancel()
+            self._set_timer(deadline)
+
+    def _set_timer(self, instant: float) -> None:
+        self._timer_at = instant
+        self._timer = self._loop.call_at(instant, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if not self._wait.pending:
             return
         if self._loop.time() < self._deadline:
-            self._set_timer()
+            self._set_timer(self._deadline)
         else:
-            self._waiter.set_exception(DeadlineExceeded())
+            self._wait.end(DeadlineExceeded())
 
     def _unwatch(self) -> None:
         if self._watched:
             self._loop.remove_reader(self._descriptor)
             self._watched = False
+
+
+class _Wait:
+    """To a task a future (`asyncio.isfuture` says what makes one), but it resumes the task in the call that ends it.
+
+    It serves one task any number of times. Only the loop's own callbacks may end it: a task cannot be resumed from
+    within another one.
+    """
+
+    # Set while a task is handed a future to wait for, and taken back by the task.
+    _asyncio_future_blocking = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._resume: Callable[[_Wait], object] | None = None
+        self._context: Context | None = None
+        self._error: BaseException | None = None
+
+    def __await__(self) -> Generator["_Wait", None, None]:
+        self._asyncio_future_blocking = True
+        yield self
+
+    @property
+    def pending(self) -> bool:
+        """A task waits, and has not been told to end."""
+        return self._resume is not None
+
+    def end(self, error: Exception | None = None) -> bool:
+        """Resume the task now, with `error` raised where it waits; False where none waits."""
+        resume, context = self._resume, self._context
+        if resume is None or context is None:
+            return False
+        self._resume = None
+        self._error = error
+        context.run(resume, self)
+        return True
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Asked by the task."""
+        return self._loop
+
+    def add_done_callback(self, resume: Callable[["_Wait"], object], *, context: Context) -> None:
+        """Called by the task when it has come to a halt."""
+        self._resume, self._context = resume, context
+
+    def result(self) -> None:
+        """Asked by the task as it is resumed."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def cancel(self, msg: object = None) -> bool:
+        """Called when the task is cancelled, perhaps by another one: it is resumed in the loop's next turn."""
+        if self._resume is None:
+            return False
+        resume, self._resume = self._resume, None
+        self._error = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
+        self._loop.call_soon(resume, self, context=self._context)
+        return True
