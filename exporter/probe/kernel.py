@@ -7,11 +7,12 @@ clock has to do.
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 # Linux <asm-generic/socket.h>; Python's socket module does not name it.
 _SO_TIMESTAMPNS = 35
+_STAMP = (socket.SOL_SOCKET, _SO_TIMESTAMPNS)
 _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
@@ -42,17 +43,15 @@ def ask_for_stamps(sock: socket.socket) -> None:
 
 
 def acknowledge_at_once(sock: socket.socket) -> None:
-    """Send the acknowledgement of what was read now.
+    """Send the acknowledgement of what was read now; for what is read next Linux forgets it.
 
-    Without it, our delayed acknowledgement against the server's Nagle algorithm adds 40 ms that are nobody's fault
-    (seen with Postfix after a TLS 1.3 handshake). Linux forgets the option, so it is set after each read.
+    What is answered carries its acknowledgement with the answer. Where we wait for more instead, our delayed
+    acknowledgement against the server's Nagle algorithm adds 40 ms that are nobody's fault (seen with Postfix after a
+    TLS 1.3 handshake).
     """
     if _QUICKACK is not None:
-        # Not `suppress`, which costs more than the call, at every read.
-        try:  # noqa: SIM105
+        with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        except OSError:
-            pass
 
 
 def handshake_round_trip(sock: socket.socket) -> float | None:
@@ -80,24 +79,25 @@ class Stamps:
     believed.
     """
 
-    def __init__(self, sock: socket.socket, now: float) -> None:
-        """`now` on the loop's clock."""
+    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
+        """`clock` is the loop's."""
         self._sock = sock
-        self._offset = time.time() - now
+        self._clock = clock
+        self._offset = time.time() - clock()
 
-    def read(self, size: int) -> tuple[bytes, float | None]:
-        """Up to `size` bytes, and the age in seconds of the last segment among them; `None` where it was not told.
+    def read(self, size: int) -> tuple[bytes, float, float | None]:
+        """Up to `size` bytes, when they were read, and when the last segment among them arrived.
 
-        Raises OSError, BlockingIOError among them.
+        Both are on the loop's clock; the latter is `None` where it was not told. Raises OSError, BlockingIOError among
+        them.
         """
         data, ancillary, _, _ = self._sock.recvmsg(size, _ANCILLARY_BYTES)
-        for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(value) == _TIMESPEC.size:
-                seconds, nanoseconds = _TIMESPEC.unpack(value)
-                return data, time.time() - (seconds + nanoseconds / 1e9)
-        return data, None
-
-    def clock_was_set(self, now: float) -> bool:
-        """Whether the wall clock was set since this was last asked; `now` on the loop's clock."""
+        now = self._clock()
         before, self._offset = self._offset, time.time() - now
-        return abs(self._offset - before) > _STEP_SECONDS
+        if abs(self._offset - before) > _STEP_SECONDS:
+            return data, now, None
+        for level, kind, value in ancillary:
+            if (level, kind) == _STAMP and len(value) == _TIMESPEC.size:
+                seconds, nanoseconds = _TIMESPEC.unpack(value)
+                return data, now, seconds + nanoseconds / 1e9 - self._offset
+        return data, now, None
