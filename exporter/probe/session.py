@@ -34,6 +34,14 @@ _TIMEOUTS = {
     Phase.TLS: Outcome.TLS_TIMEOUT,
 }
 
+# The fields of `Timeouts` that limit something else than a reply.
+_LIMITS = {
+    Phase.CONNECT: "connect",
+    Phase.GREETING_FIRST_BYTE: "greeting",
+    Phase.GREETING: "greeting",
+    Phase.TLS: "handshake",
+}
+
 # After these nothing is known about the port: it was not tried, or not to the end.
 _NOT_TRIED = frozenset({Outcome.NO_ROUTE, Outcome.LOCAL_ERROR, Outcome.TOTAL_TIMEOUT})
 
@@ -64,9 +72,9 @@ class Session:
         self._started = self._loop.time()
         self._end = self._started + seconds
         self._tls: TlsSession | None = None
-        # The last flight of a handshake waits for the first command inside TLS, if that comes before anything is read:
-        # one segment less, and the server answers both at once.
-        self._flight_waits = False
+        # What TLS has to say by itself (the last flight of a handshake, the answer to a key update) waits for the next
+        # command, if that comes before anything is read: one segment less, and the server answers both at once.
+        self._tls_may_speak = False
         # Of the current phase: when it began, until when it may last, and when its last bytes arrived.
         self._began = self._deadline = self._arrived = self._started
 
@@ -171,7 +179,7 @@ class Session:
     async def _read(self) -> None:
         if self._tls is not None and self._tls.failed:
             self._take(self._tls)
-        if self._flight_waits:
+        if self._tls_may_speak:
             await self._flush()
         segment = await self._connection.receive(self._deadline)
         self._arrived = segment.arrived
@@ -180,8 +188,8 @@ class Session:
         elif self._tls is None:
             self._hand_over(segment.data)
         else:
+            self._tls_may_speak = True
             self._take(self._tls, segment.data)
-            await self._flush()
 
     def _take(self, tls: TlsSession, data: bytes = b"") -> None:
         """Decrypt and hand over; the server's close alert is the end of what it says."""
@@ -205,7 +213,7 @@ class Session:
             await self._flush()
 
     async def _flush(self) -> None:
-        self._flight_waits = False
+        self._tls_may_speak = False
         if self._tls is not None and (data := self._tls.outgoing()):
             await self._connection.send(data, self._deadline)
 
@@ -235,7 +243,7 @@ class Session:
                 raise _Ended
             complete = await self._advance(session, segment.data)
         self._tls = session
-        self._flight_waits = True
+        self._tls_may_speak = True
         self._examine(session)
         if self._target.service.tls is not TlsMode.IMPLICIT:
             self._dialog.tls_established()
@@ -290,14 +298,7 @@ class Session:
 
 
 def _seconds(timeouts: Timeouts, phase: Phase) -> float:
-    match phase:
-        case Phase.CONNECT:
-            return timeouts.connect
-        case Phase.GREETING_FIRST_BYTE | Phase.GREETING:
-            return timeouts.greeting
-        case Phase.TLS:
-            return timeouts.handshake
-        case Phase.GOODBYE:
-            return _GOODBYE_SECONDS
-        case _:
-            return timeouts.reply
+    if phase is Phase.GOODBYE:
+        return _GOODBYE_SECONDS
+    seconds: float = getattr(timeouts, _LIMITS.get(phase, "reply"))
+    return seconds

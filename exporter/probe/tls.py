@@ -9,6 +9,7 @@ Two more contexts take a certificate of one key type only. Whether a server refu
 told by the number of its alert, never by OpenSSL's words for it, which change from release to release.
 """
 
+from contextlib import suppress
 from typing import Final
 
 from OpenSSL import SSL, crypto
@@ -135,11 +136,12 @@ class TlsSession:
             raise TlsError(_reason(error)) from error
 
     def close(self) -> bytes:
-        """The close alert for the server; nobody waits for its answer (RFC 8314 §3.4 allows that)."""
-        try:
+        """The close alert for the server, or the alert with which we gave up (RFC 8446 §6.2).
+
+        Nobody waits for an answer to it (RFC 8314 §3.4 allows that).
+        """
+        with suppress(SSL.Error):
             self._connection.shutdown()
-        except SSL.Error:
-            return b""
         return self.outgoing()
 
     @property

@@ -34,6 +34,12 @@ class Server:
             self._tls.do_handshake()
         return self._outgoing.read()
 
+    def write(self, data: bytes) -> bytes:
+        """What goes over the wire when the server says `data`."""
+        if data:
+            self._tls.write(data)
+        return self._outgoing.read()
+
     def read(self, data: bytes) -> bytes:
         """Everything that the client said in `data`."""
         self._incoming.write(data)
@@ -49,11 +55,12 @@ def connected(server: Server, variant: Variant = Variant.DEFAULT) -> TlsSession:
     return client
 
 
-def complete(client: TlsSession, server: Server) -> None:
+def complete(client: TlsSession, server: Server) -> bytes:
+    """Make the handshake; what the server says at its end, tickets for instance."""
     done = client.handshake()
     while not done:
         done = client.handshake(server.handshake(client.outgoing()))
-    server.handshake(client.outgoing())
+    return server.handshake(client.outgoing())
 
 
 # One buffer of the pump holds 65536 bytes of ciphertext.
@@ -179,3 +186,22 @@ def test_the_ordinary_handshake_keeps_no_alert() -> None:
         client.handshake(bytes([0x15, 0x03, 0x03, 0, 2, 2, 40]))
 
     assert client.refusal is None
+
+
+@pytest.mark.parametrize("maximum", [None, TLS_1_2])
+@pytest.mark.parametrize("before", [b"", b"220 hello\r\n"], ids=["at once", "behind good data"])
+def test_whoever_cannot_read_a_record_says_so_in_closing(maximum: ssl.TLSVersion | None, before: bytes) -> None:
+    server = Server(ServerTls(authority().issue([NAME]), maximum=maximum))
+    client = TlsClient().session(NAME)
+    received = complete(client, server) + server.write(before) + b"\x17\x03\x03\x00\x20" + b"x" * 32
+
+    if before:
+        assert client.decrypt(received) == before
+        received = b""
+    with pytest.raises(TlsError):
+        client.decrypt(received)
+
+    # RFC 8446 §6.2: bad_record_mac, and no close alert behind it.
+    with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac"):
+        server.read(client.close())
+    assert client.close() == b""
