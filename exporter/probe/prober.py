@@ -65,7 +65,7 @@ class Prober:
             return
         if record.outcome is Outcome.GREETING_TIMEOUT and record.failed_in is Phase.GREETING_FIRST_BYTE:
             await self._ask_for_tls(record, hold, address)
-        elif target.key in self._asked:
+        elif self._asked and target.key in self._asked:
             # What was believed is no longer so; but it is not asked again before its day is over.
             self._asked[target.key] = (self._asked[target.key][0], False)
 

@@ -32,7 +32,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from exporter.protocols.capability import Capabilities, lists
 from exporter.protocols.greeting import speaker
@@ -81,6 +81,10 @@ class Finished:
 
 Action = Enter | Send | NeedData | StartTls | Fail | Finished
 
+# Both are said at every wait; one of each is enough.
+_NEED_DATA: Final = NeedData()
+_FINISHED: Final = Finished()
+
 Script = Generator[Action, None, None]
 
 T = TypeVar("T")
@@ -128,7 +132,7 @@ class Dialog(ABC):
 
     def next_action(self) -> Action:
         """What to do next. While nothing has happened the answer stays the same."""
-        return next(self._script, Finished())
+        return next(self._script, _FINISHED)
 
     def receive(self, data: bytes) -> None:
         """Take what the server sent; inside TLS, decrypted. Not between StartTls and `tls_established()`."""
@@ -291,4 +295,4 @@ class Dialog(ABC):
             said = self._last_words or self._lines.unread
             detail = f"closed instead of {self._awaited}" + (f", after {quoted(said)}" if said else "")
             raise Fault(Outcome.CLOSED_EARLY, detail)
-        yield NeedData()
+        yield _NEED_DATA

@@ -11,7 +11,7 @@ from exporter.protocols.capability import Capabilities, capability, lists, revea
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
 from exporter.protocols.lines import literal_size
 from exporter.protocols.transcript import visible
-from exporter.results import Outcome, Phase
+from exporter.results import Findings, Outcome, Phase
 from exporter.targets import TlsMode
 
 # RFC 9051 §7.1: the responses whose text is free, and which can hold no literal.
@@ -50,7 +50,7 @@ class ImapDialog(Dialog):
         # RFC 9051 §7.1: a greeting is OK, PREAUTH or BYE, untagged.
         if tag != b"*" or response.word not in (b"OK", b"PREAUTH", b"BYE"):
             raise self._nonsense(line, Outcome.GREETING_INVALID)
-        self._findings = replace(self._findings, greeting=visible(response.text))
+        self._findings = Findings(greeting=visible(response.text))
         if response.word == b"BYE":
             # RFC 5530 §3: a part of the server is down for now.
             temporary = response.code.upper() == b"UNAVAILABLE"

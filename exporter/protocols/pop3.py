@@ -3,13 +3,12 @@
 It never sends USER, PASS, APOP or AUTH, so that no mailbox is opened.
 """
 
-from dataclasses import replace
 from typing import ClassVar
 
 from exporter.protocols.capability import Capabilities, capability, lists, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
 from exporter.protocols.transcript import visible
-from exporter.results import Outcome, Phase
+from exporter.results import Findings, Outcome, Phase
 from exporter.targets import TlsMode
 
 # RFC 3206 §4 (SYS/TEMP) and RFC 2449 §8.1 (LOGIN-DELAY, IN-USE): later would be better.
@@ -27,7 +26,7 @@ class Pop3Dialog(Dialog):
     def _greeting(self) -> Reading[Capabilities | None]:
         positive, text = yield from self._status(malformed=Outcome.GREETING_INVALID)
         code, words = _split_code(text)
-        self._findings = replace(self._findings, greeting=visible(words))
+        self._findings = Findings(greeting=visible(words))
         if not positive:
             # RFC 2449 §8: a code may go on after a slash, and whoever does not know the rest uses what it knows.
             temporary = any(code == known or code.startswith(known + "/") for known in TEMPORARY_CODES)

@@ -5,13 +5,13 @@ about a script.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
 from exporter.protocols.dialog import Dialog, Enter, Fault, Reading, Script, quoted
 from exporter.protocols.lines import literal_size
 from exporter.protocols.transcript import visible
-from exporter.results import Capability, Outcome, Phase
+from exporter.results import Capability, Findings, Outcome, Phase
 from exporter.targets import TlsMode
 
 # RFC 5804 §4: a quoted string, a parenthesis or a word. Applied to one complete and bounded line, never to a buffer;
@@ -50,7 +50,7 @@ class SieveDialog(Dialog):
 
     def _greeting(self) -> Reading[Capabilities]:
         answer = yield from self._answer(malformed=Outcome.GREETING_INVALID)
-        self._findings = replace(self._findings, greeting=visible(answer.text))
+        self._findings = Findings(greeting=visible(answer.text))
         if answer.word != b"OK":
             # RFC 5804 §1.3: TRYLATER is a server in trouble for now; what follows a slash need not be understood.
             temporary = answer.code.partition("/")[0] == "TRYLATER"

@@ -9,14 +9,14 @@ Serves delivery (25) and submission (465, 587) alike. It never sends MAIL, RCPT 
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.protocols.capability import Capabilities, capability, reveals_password
 from exporter.protocols.dialog import Dialog, Fault, Reading, Script, quoted
 from exporter.protocols.lines import REPLY_LINES
 from exporter.protocols.transcript import visible
-from exporter.results import Outcome, Phase
+from exporter.results import Findings, Outcome, Phase
 from exporter.targets import TlsMode
 
 # RFC 5321 §4.5.3.1.2: a domain has at most 255 octets.
@@ -82,7 +82,7 @@ class SmtpDialog(Dialog):
 
     def _greeting(self) -> Reading[Capabilities | None]:
         reply = yield from self._reply(malformed=Outcome.GREETING_INVALID)
-        self._findings = replace(self._findings, greeting_code=reply.code, greeting=visible(reply.text))
+        self._findings = Findings(greeting_code=reply.code, greeting=visible(reply.text))
         # RFC 5321 §4.3.1: 220 is the greeting. RFC 5321 §3.1, §3.8 and RFC 7504 §3: 554, 421 and 521 are the refusals.
         if reply.code == 220:
             return None
