@@ -11,6 +11,7 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -67,11 +68,16 @@ class Connection:
     """An established connection. Close it with `close`, which never blocks."""
 
     def __init__(
-        self, sock: socket.socket, readiness: Readiness, started: float, broken: TransportError | None
+        self,
+        sock: socket.socket,
+        readiness: Readiness,
+        clock: Callable[[], float],
+        started: float,
+        broken: TransportError | None,
     ) -> None:
+        """`clock` is the loop's."""
         self._sock = sock
         self._readiness = readiness
-        clock = asyncio.get_running_loop().time
         now = clock()
         self._stamps = Stamps(sock, clock)
         # Something was read, and nothing has been sent since that acknowledges it.
@@ -162,7 +168,8 @@ async def connect(address: str, port: int, *, source: str | None, deadline: floa
     readiness = Readiness(sock)
     try:
         _bind(sock, source)
-        started = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         number = _begin(sock, address, port)
         if number == errno.EINPROGRESS:
             await readiness.writable(deadline)
@@ -174,7 +181,7 @@ async def connect(address: str, port: int, *, source: str | None, deadline: floa
         # One command is in flight at a time, so nothing is gained by holding small segments back.
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Connection(sock, readiness, started, broken)
+        return Connection(sock, readiness, clock, started, broken)
     except BaseException:
         readiness.close()
         sock.close()
