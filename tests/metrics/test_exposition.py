@@ -16,7 +16,7 @@ from exporter.judgement.expectation import judge
 from exporter.metrics import owner
 from exporter.metrics.catalogue import CATALOGUE, TARGET_METRICS
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.line import lines as written
+from exporter.metrics.line import cell
 from exporter.metrics.metric import Kind, Metric
 from exporter.metrics.own import private_registry
 from exporter.metrics.state import TargetState
@@ -159,7 +159,7 @@ def test_no_label_value_breaks_the_exposition(value: str, shown: str) -> None:
 
 def parsed(row: Metric[TargetState], state: TargetState) -> list[Series]:
     """One family with the lines of one target, as each parser reads it."""
-    lines = written(row.name, owner.of_target(state.target), row.samples(state)).decode()
+    lines = owner.of_target(state.target).encode().join(cell(row.name, row.samples(state))).decode()
     return [
         series(text_families(row.text_header().decode() + lines)),
         series(openmetrics_families(row.openmetrics_header().decode() + lines + "# EOF\n")),

@@ -1,6 +1,7 @@
 """One line: labels and numbers as Prometheus reads them."""
 
 import math
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,14 @@ from hypothesis import strategies as st
 
 from exporter.config.label import OUR_LABELS, SCRAPE_LABELS
 from exporter.metrics import owner
-from exporter.metrics.line import LABEL_VALUE_BYTES, Sample, bounded, labels, lines, number
+from exporter.metrics.line import LABEL_VALUE_BYTES, Sample, bounded, cell, labels, number
 from exporter.metrics.state import HostState
 from tests.judgement.sessions import target
+
+
+def lines(name: str, of: str, samples: Iterable[Sample]) -> bytes:
+    """The lines of an owner with these labels."""
+    return of.encode().join(cell(name, samples, owned=bool(of)))
 
 
 @pytest.mark.parametrize(
@@ -132,3 +138,28 @@ def test_the_configuration_refuses_every_label_that_would_be_left_out() -> None:
 
 def test_of_two_labels_with_one_name_the_first_stays() -> None:
     assert owner.sanitised([("a-b", "1"), ("a_b", "2")]) == (("a_b", "1"),)
+
+
+def plain_lines(name: str, of: str, samples: Iterable[Sample]) -> bytes:
+    """The same without any cut: what a reader would write first."""
+    text = ""
+    for value, pairs, suffix in samples:
+        inside = ",".join(part for part in (of, labels(pairs)) if part)
+        text += f"{name}{suffix}{{{inside}}} {number(value)}\n"
+    return text.encode()
+
+
+VALUES = st.text(st.characters(exclude_categories=()), max_size=9)
+SAMPLES = st.builds(
+    Sample,
+    st.floats() | st.integers() | st.booleans(),
+    st.lists(st.tuples(st.sampled_from(["a", "b"]), VALUES), max_size=3).map(tuple),
+    st.sampled_from(["", "_sum"]),
+)
+
+
+@settings(deadline=None)  # a busy machine breaks no promise
+@given(of=VALUES, samples=st.lists(SAMPLES, max_size=4))
+def test_what_was_cut_where_the_owners_labels_stand_is_whole_again(of: str, samples: list[Sample]) -> None:
+    owners = labels((("host", of),))
+    assert lines("m", owners, samples) == plain_lines("m", owners, samples)
