@@ -18,7 +18,7 @@ from exporter.config.fault import ConfigError
 from exporter.config.model import Config
 from exporter.config.shard import WHOLE, Shard, log_part
 from exporter.config.show import effective_text
-from exporter.judgement.expectation import judge
+from exporter.judgement.expectation import Judgement, holds, judge
 from exporter.judgement.vantage import Vantage, worth_asking
 from exporter.judgement.variant import variant_target, worth_making
 from exporter.metrics.exposition import Exposition, Rendered
@@ -294,31 +294,43 @@ class Daemon:
             self._note_addresses(target, result.resolution)
         before = self._store.state(target.key)
         host_before = self._store.host(target.host)
-        judgement = judge(result, self._store.known(target.key), host_known=self._store.host_known(target.host))
+        if before is not None and before.result is not None:
+            result = result.beside(before.result)
+        judgement = self._judged(result, before)
         self._store.record(result, judgement, interval)
         self.changes.note(target.key)
         journal.dialog(result)
-        if before is not None:
+        after = self._store.state(target.key)
+        if before is not None and after is not None:
             self._note_route(result)
             journal.change(target, before.judgement, judgement)
-            self._look_again(before)
-            self._ask_references(before)
+            self._look_again(before, after)
+            self._ask_references(before, after)
         journal.host_change(host_before, self._store.host(target.host))
         self._blocks.note(self._store.vantages())
         return judgement.outcome, judgement.success
 
-    def _look_again(self, before: TargetState) -> None:
+    def _judged(self, result: ProbeResult, before: TargetState | None) -> Judgement:
+        """What `result` is worth, which is `beside` the last one of its target."""
+        last, judgement = (None, None) if before is None else (before.result, before.judgement)
+        # Nearly always it holds, and to judge anew is the work of a hundred small steps.
+        if last is not None and judgement is not None and holds(judgement, last, result):
+            return judgement
+        known, host_known = self._store.known(result.target.key), self._store.host_known(result.target.host)
+        return judge(result, known, host_known=host_known)
+
+    def _look_again(self, before: TargetState, after: TargetState) -> None:
         """A port shows another certificate: what it shows to other clients is probably another one now as well."""
-        state = self._store.state(before.target.key)
-        shown = [seen.certificate.leaf.fingerprint_sha256 for seen in (before, state) if seen and seen.certificate]
-        if len(set(shown)) > 1:
+        if before.certificate is None or after.certificate is None:
+            return
+        if before.certificate.leaf.fingerprint_sha256 != after.certificate.leaf.fingerprint_sha256:
             for variant in before.target.variants:
                 self._scheduler.hasten(replace(before.target.key, variant=variant))
 
-    def _ask_references(self, before: TargetState) -> None:
+    def _ask_references(self, before: TargetState, after: TargetState) -> None:
         """Find out soon whether it is this network that lets nobody out, before an alert blames the server."""
-        target, state = before.target, self._store.state(before.target.key)
-        if state is None or not worth_asking(before.reach, state.reach):
+        target = before.target
+        if not worth_asking(before.reach, after.reach):
             return
         for reference in self._config.references:
             if (reference.service.port, reference.ip_family) == (target.service.port, target.ip_family):
@@ -339,7 +351,7 @@ class Daemon:
         family = result.target.ip_family
         without = self._without_route[family]
         if result.outcome is not Outcome.NO_ROUTE:
-            if result.port_open is not None:
+            if without and result.port_open is not None:
                 without -= {result.target.key, replace(result.target.key, address="")}
             return
         if not without:

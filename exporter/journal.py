@@ -36,7 +36,7 @@ def dialog(result: ProbeResult) -> None:
 
 def change(target: Target, before: Judgement | None, after: Judgement) -> None:
     """A target is in another state than after the probe before, or was probed for the first time."""
-    if not after.exists or (before is not None and _state(before) == _state(after)):
+    if before is after or not after.exists or (before is not None and _state(before) == _state(after)):
         return
     facts = {
         "host": target.host,
@@ -55,10 +55,12 @@ def host_change(before: HostState | None, after: HostState | None) -> None:
     """A ban is suspected, or no longer; a family is lost while the other one answers, or is back."""
     if before is None or after is None or before is after:
         return
-    ban = f"all ports were lost at once: {BAN_REMARK}"
-    _turned(after.host, before.suspected_ban, after.suspected_ban, ban, "a ban is no longer suspected")
-    lost = "no port answers over this family, while the other one is well"
-    _turned(after.host, before.family_lost, after.family_lost, lost, "this family is no longer the only one lost")
+    if before.suspected_ban != after.suspected_ban:
+        ban = f"all ports were lost at once: {BAN_REMARK}"
+        _turned(after.host, before.suspected_ban, after.suspected_ban, ban, "a ban is no longer suspected")
+    if before.family_lost != after.family_lost:
+        lost = "no port answers over this family, while the other one is well"
+        _turned(after.host, before.family_lost, after.family_lost, lost, "this family is no longer the only one lost")
 
 
 def addresses_left_out(host: str, before: Mapping[IpFamily, int], after: Mapping[IpFamily, int]) -> None:
@@ -81,9 +83,13 @@ class Blocks:
     def __init__(self) -> None:
         # And whether it was said that the block is in doubt.
         self._said: dict[tuple[int, IpFamily], bool] = {}
+        self._noted: tuple[Vantage, ...] = ()
 
-    def note(self, vantages: Iterable[Vantage]) -> None:
+    def note(self, vantages: tuple[Vantage, ...]) -> None:
         """Everything that is known of this network now."""
+        if vantages is self._noted:
+            return
+        self._noted = vantages
         known = {(one.port, one.ip_family): one for one in vantages}
         for key, one in known.items():
             facts = {"port": one.port, "ip_family": one.ip_family, "basis": one.basis}

@@ -6,8 +6,11 @@ means (success, expectations) is decided in `judgement`, not here.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from exporter.targets import IpFamily, Target
+
+_Part = TypeVar("_Part")
 
 
 class Phase(StrEnum):
@@ -26,6 +29,9 @@ class Phase(StrEnum):
     TLS = "tls"
     CAPABILITIES_TLS = "capabilities_tls"
     GOODBYE = "goodbye"
+
+    # The enumeration's own is written in Python; phases and outcomes are looked up dozens of times at every probe.
+    __hash__ = str.__hash__
 
 
 class Outcome(StrEnum):
@@ -67,6 +73,9 @@ class Outcome(StrEnum):
     TOTAL_TIMEOUT = "total_timeout"
     INTERNAL_ERROR = "internal_error"
 
+    # As for phases.
+    __hash__ = str.__hash__
+
 
 class LatencyClock(StrEnum):
     """Whose clock stamped what was received: the kernel's is not delayed by a busy event loop."""
@@ -95,6 +104,16 @@ class Resolution:
         """The addresses of `family` in the order of the answer; empty where there are none or none were asked for."""
         found = self.ipv4 if family is IpFamily.IPV4 else self.ipv6
         return found or ()
+
+    def repeats(self, last: "Resolution") -> bool:
+        """Whether it says what `last` said; how long it took is no part of that."""
+        return (
+            self.outcome is last.outcome
+            and self.ipv4 == last.ipv4
+            and self.ipv6 == last.ipv6
+            and self.detail == last.detail
+            and self.failed == last.failed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,36 @@ class Findings:
     cleartext_auth: bool | None = None
     preauthenticated: bool | None = None
     message_size_limit: int | None = None
+
+    def beside(self, last: "Findings") -> "Findings":
+        """The same, in which what is equal in `last` is the very object that is there."""
+        if self is last or self == last:
+            return last
+        before, inside = self.capabilities, self.capabilities_tls
+        return Findings(
+            greeting_code=self.greeting_code,
+            greeting=self.greeting,
+            capabilities=last.capabilities if before == last.capabilities else before,
+            capabilities_tls=last.capabilities_tls if inside == last.capabilities_tls else inside,
+            starttls_advertised=self.starttls_advertised,
+            starttls_offered_again=self.starttls_offered_again,
+            cleartext_auth=self.cleartext_auth,
+            preauthenticated=self.preauthenticated,
+            message_size_limit=self.message_size_limit,
+        )
+
+    def repeats(self, last: "Findings") -> bool:
+        """Whether it says what `last` said, which it is `beside`; a greeting may hold the time, and is left aside."""
+        return self is last or (
+            self.capabilities is last.capabilities
+            and self.capabilities_tls is last.capabilities_tls
+            and self.greeting_code == last.greeting_code
+            and self.starttls_advertised is last.starttls_advertised
+            and self.starttls_offered_again is last.starttls_offered_again
+            and self.cleartext_auth is last.cleartext_auth
+            and self.preauthenticated is last.preauthenticated
+            and self.message_size_limit == last.message_size_limit
+        )
 
 
 class CertificateFault(StrEnum):
@@ -245,3 +294,58 @@ class ProbeResult:
     verdict: CertificateVerdict | None = None
     transcript: tuple[TranscriptLine, ...] = ()
     tls_alert: int | None = None
+
+    def beside(self, last: "ProbeResult") -> "ProbeResult":
+        """The same, in which what is equal in `last`, the result before it, is the very object that is there.
+
+        Of a target that is well that is nearly everything. It is compared once, here; whoever asks later whether a part
+        is another one compares identities. And what was remembered stays where it is: to keep the new parts and to let
+        the old ones go means to touch memory that nobody has touched since the last probe.
+        """
+        return ProbeResult(
+            target=self.target,
+            started=self.started,
+            duration=self.duration,
+            outcome=self.outcome,
+            phase=self.phase,
+            detail=_kept(self.detail, last.detail),
+            resolution=self.resolution,
+            address=_kept(self.address, last.address),
+            port_open=self.port_open,
+            durations=self.durations,
+            clock=self.clock,
+            findings=self.findings.beside(last.findings),
+            tls=_kept(self.tls, last.tls),
+            certificates=_kept(self.certificates, last.certificates),
+            verdict=_kept(self.verdict, last.verdict),
+            transcript=_kept(self.transcript, last.transcript),
+            tls_alert=self.tls_alert,
+        )
+
+    def repeats(self, last: "ProbeResult") -> bool:
+        """Whether it says what `last` said, which it is `beside`, of the same target.
+
+        Its times, its clock, its dialog and the words of the greeting are left aside.
+        """
+        return (
+            self.outcome is last.outcome
+            and self.phase is last.phase
+            and self.findings.repeats(last.findings)
+            and self.certificates is last.certificates
+            and self.verdict is last.verdict
+            and self.tls is last.tls
+            and self.port_open is last.port_open
+            and self.detail is last.detail
+            and self.address is last.address
+            and self.tls_alert == last.tls_alert
+            and (self.target is last.target or self.target == last.target)
+            and (self.resolution is last.resolution or _repeated(self.resolution, last.resolution))
+        )
+
+
+def _kept(new: _Part, last: _Part) -> _Part:
+    return last if new is last or new == last else new
+
+
+def _repeated(new: Resolution | None, last: Resolution | None) -> bool:
+    return new is not None and last is not None and new.repeats(last)

@@ -123,6 +123,15 @@ def judge(result: ProbeResult, known_before: bool, *, host_known: bool = False) 
     )
 
 
+def holds(judgement: Judgement, last: ProbeResult, result: ProbeResult) -> bool:
+    """Whether the `judgement` of the result `last` is also that of `result`, which is `beside` it.
+
+    No judgement depends on a time. But whether a target exists while its name fails is a matter of what is known of its
+    host by then, so that is judged anew.
+    """
+    return result.outcome not in DNS_FAILURES and result.repeats(last)
+
+
 def _verdict(result: ProbeResult, judged: Sequence[_Judged]) -> _Verdict:
     state = result.target.expectation.state
     if state in (PortState.CLOSED, PortState.FILTERED) and result.port_open is True:

@@ -193,4 +193,7 @@ def _is_mangled(name: str) -> bool:
 
 def _is_masked(greeting: str) -> bool:
     """Mostly asterisks, and for the rest only what Cisco's inspection leaves standing."""
-    return _MASKED_GREETING.fullmatch(greeting) is not None and greeting.count("*") * 2 > len(greeting)
+    # Nearly no greeting has any.
+    return (
+        "*" in greeting and _MASKED_GREETING.fullmatch(greeting) is not None and greeting.count("*") * 2 > len(greeting)
+    )

@@ -50,6 +50,9 @@ class Sightings:
 
     def after(self, leaf: CertificateFacts | None, now: float, interval: float) -> "Sightings":
         """With one more probe, at `now`, that was shown `leaf`, or nothing; `interval` is that between two probes."""
+        # Nearly always there is one certificate, and the same as before.
+        if leaf is not None and len(self.seen) == 1 and self.seen[0].fingerprint_sha256 == leaf.fingerprint_sha256:
+            return Sightings((Sighting(leaf.fingerprint_sha256, leaf.key_type, leaf.not_after, now),))
         window = max(WINDOW, _WINDOW_INTERVALS * interval)
         shown = leaf.fingerprint_sha256 if leaf is not None else None
         # A clock that was set back does not make what was seen before last any longer than anything else.
@@ -58,6 +61,13 @@ class Sightings:
         if leaf is None:
             return Sightings(kept)
         return Sightings((*kept, Sighting(leaf.fingerprint_sha256, leaf.key_type, leaf.not_after, now)))
+
+    def repeats(self, last: "Sightings") -> bool:
+        """Whether these are the certificates of `last`, in whatever time they were seen."""
+        if len(self.seen) != len(last.seen):
+            return False
+        pairs = zip(self.seen, last.seen, strict=True)
+        return all(one.fingerprint_sha256 == other.fingerprint_sha256 for one, other in pairs)
 
     @property
     def different(self) -> int:

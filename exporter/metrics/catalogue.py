@@ -223,6 +223,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         labels=("ip_family",),
         help="Addresses of the host as looked up for the last scheduled probe; absent where the lookup failed.",
         samples=read.dns_addresses,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_dns_lookup_duration_seconds",
@@ -239,6 +240,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         help="Rounds of the host's targets that could not be kept, because sessions take too long or the gaps between "
         "them leave no room.",
         samples=read.missed_rounds,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_variant_ports",
@@ -249,6 +251,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         "same certificate, a different one, that none is installed for it, or nothing because it failed; only what "
         "occurs.",
         samples=read.variant_ports,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_family_lost",
@@ -259,6 +262,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         "the other, 0 if one answers over this one; absent where neither is so, not every port was tried, or the "
         "configuration switches it off.",
         samples=read.family_lost,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_suspected_ban",
@@ -269,6 +273,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         "answering, so that the host may have banned this machine, else 0; absent where fewer than two ports count, "
         "none was ever open, or the configuration switches it off.",
         samples=read.suspected_ban,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_addresses_probed",
@@ -278,6 +283,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         help="Addresses on which the port was probed; only where the configuration asks for all addresses, and absent "
         "while none is known.",
         samples=read.addresses_probed,
+        reads=read.host,
     ),
     Metric(
         "mailprobe_addresses_open",
@@ -287,6 +293,7 @@ HOST_METRICS: Final[tuple[Metric[HostState], ...]] = (
         help="Addresses on which the last scheduled probe established a TCP connection to the port; only where the "
         "configuration asks for all addresses, and absent while none is known.",
         samples=read.addresses_open,
+        reads=read.host,
     ),
 )
 

@@ -33,7 +33,7 @@ def _certificates(state: TargetState) -> object:
     """All that a port shows to anybody but when, and what of it counts."""
     seen, sightings = state.certificate, state.sightings
     shown = None if seen is None else (seen.chain, seen.verdict)
-    return state.target, shown, state.variants, sightings.different, sightings.earliest
+    return state.target, shown, state.variants, [one.not_after for one in sightings.seen]
 
 
 def _of_each(value: Callable[[CertificateSeen], float | None]) -> Callable[[TargetState], Iterable[Sample]]:

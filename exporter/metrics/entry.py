@@ -55,12 +55,13 @@ class Front:
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One target; `row` is that of its lines."""
+    """One target; `row` is that of its lines, and `routed` says whether this machine had a route when it was tried."""
 
     state: TargetState
     row: int
     host: Host
     front: Front
+    routed: bool | None = None
 
     def siblings(self) -> Iterator["Entry"]:
         """The other targets of the host over the same family."""
@@ -82,10 +83,8 @@ class Entry:
         """Take over a state; true unless what is known of its reach is that all is as it was."""
         before, after = self.state.reach, state.reach
         self.state = state
-        if (before.answers, before.lost, before.outcome, before.counts) == (
-            *(after.answers, after.lost),
-            *(after.outcome, after.counts),
-        ):
+        # With the outcome, that is also whether it answers.
+        if before.outcome is after.outcome and before.lost is after.lost and before.counts is after.counts:
             return False
         self._sort(after)
         return True

@@ -36,14 +36,14 @@ class CertificateGroup:
         """Those that show anything."""
         return iter(self._shown)
 
-    def note(self, member: Entry, now: float) -> tuple[bool, bool]:
-        """Take in what `member` shows since its last probe, at `now` (Unix seconds).
+    def note(self, member: Entry, now: float, *, again: bool = False) -> tuple[bool, bool]:
+        """Take in what `member` shows since its last probe, at `now` (Unix seconds); `again`: what it showed before.
 
         Hands back whether that may make it stale, or not any more, and whether the newest end of all is another one
         now.
         """
-        shown = ends(member.state.sightings, _other_leaves(member.state))
         before = self._shown.get(member, {})
+        shown = before if again else ends(member.state.sightings, _other_leaves(member.state))
         if shown == before:
             # An old one that is seen once more may have become news.
             return stale(shown, self._newest) is True, False

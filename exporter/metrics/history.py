@@ -154,15 +154,17 @@ class History:
     def after(self, result: ProbeResult, judgement: Judgement) -> "History":
         """With one more ordinary probe."""
         detail = self._shared(judgement.detail[:DETAIL_LIMIT])
-        details = (*self.details, detail)[-ATTEMPTS:]
+        # Nearly always there is nothing to say, and then nothing is kept.
+        details = (*self.details, detail)[-ATTEMPTS:] if detail or self.details else ()
         failed = judgement.exists and judgement.success is False
         return History(
-            packed=b"".join((memoryview(self.packed)[-_KEPT_BYTES:], _packed(result, judgement))),
-            # Nearly always there is nothing to say, and then nothing is kept.
+            packed=self.packed[-_KEPT_BYTES:] + _packed(result, judgement),
             details=details if any(details) else (),
             failures=self._failed(result, judgement, detail) if failed else self.failures,
             changes=self._changed(result, judgement, detail),
-            last_success=_dialog(result, judgement) if judgement.success and result.transcript else self.last_success,
+            last_success=self._succeeded(result, judgement)
+            if judgement.success and result.transcript
+            else self.last_success,
         )
 
     def attempts(self) -> tuple[Attempt, ...]:
@@ -192,6 +194,13 @@ class History:
             return self.changes
         change = Change(result.started, judgement.outcome, judgement.success, judgement.phase, detail)
         return (*self.changes, change)[-CHANGES:]
+
+    def _succeeded(self, result: ProbeResult, judgement: Judgement) -> KeptDialog:
+        """The dialog of a success. The very lines of the one before are not measured again: they are all there."""
+        last = self.last_success
+        if last is not None and result.transcript is last.lines:
+            return KeptDialog(result.started, judgement.outcome, judgement.phase, last.lines)
+        return _dialog(result, judgement)
 
     def _failed(self, result: ProbeResult, judgement: Judgement, detail: str) -> tuple[Failure, ...]:
         dialog = _dialog(result, judgement) if result.transcript else None

@@ -61,7 +61,7 @@ def vantage(front: Front, infer: bool) -> Vantage | None:
     return None if told is None else Vantage(front.port, front.ip_family, told, Basis.INFERRED)
 
 
-def fronts_in_doubt(entry: Entry, changed: bool) -> Iterator[Front]:
+def fronts_in_doubt(entry: Entry, changed: bool) -> list[Front]:
     """The ports of which something else may be known after a result of `entry`; `changed`: it is not as it was.
 
     A network is told from a host by what else answered there between two losses. So one more loss may be the one that
@@ -70,14 +70,14 @@ def fronts_in_doubt(entry: Entry, changed: bool) -> Iterator[Front]:
     that it is not.
     """
     front, silent = entry.front, entry in entry.host.silent
+    if not (changed or silent or front.blocked):
+        return []
     let_through = front.blocked and entry.state.reach.answers
-    if (silent and not front.blocked) or (changed and not silent) or let_through:
-        yield front
+    doubted = [front] if (silent and not front.blocked) or (changed and not silent) or let_through else []
     if changed and entry.state.reach.lost:
-        for sibling in entry.host.silent:
-            other = sibling.front
-            if other is not front and other.ip_family is front.ip_family and other.blocked:
-                yield other
+        others = (sibling.front for sibling in entry.host.silent)
+        doubted += [one for one in others if one is not front and one.ip_family is front.ip_family and one.blocked]
+    return doubted
 
 
 def concerns_host(entry: Entry, before: TargetState, changed: bool) -> bool:
@@ -86,8 +86,9 @@ def concerns_host(entry: Entry, before: TargetState, changed: bool) -> bool:
     How old losses are matters only as long as no port answers.
     """
     state = entry.state
-    now, then = ((one.exists, _port_open(one), one.variants) for one in (state, before))
-    if changed or now != then:
+    if changed or state.exists is not before.exists or _port_open(state) is not _port_open(before):
+        return True
+    if state.variants != before.variants:
         return True
     return state.reach.lost and not any(sibling.state.reach.answers for sibling in entry.siblings())
 

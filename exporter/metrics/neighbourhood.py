@@ -28,6 +28,9 @@ class Touched:
     fronts: dict[Front, None] = field(default_factory=dict)
     groups: dict[CertificateGroup, None] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.hosts or self.fronts or self.groups)
+
 
 class Neighbourhood:
     """What entries share."""
@@ -38,6 +41,8 @@ class Neighbourhood:
         self._groups: dict[str, CertificateGroup] = {}
         self._references: dict[TargetKey, Target] = {}
         self._witnesses = neighbour.Witnesses()
+        # Asked for at every probe, and others only after something was concluded of a port; `None`: then.
+        self._vantages: tuple[Vantage, ...] | None = None
 
     def watch(self, watch: Watch) -> None:
         """Draw these conclusions from now on. Only while no entry is in the neighbourhood."""
@@ -50,8 +55,10 @@ class Neighbourhood:
 
     def vantages(self) -> tuple[Vantage, ...]:
         """What is known of the way out to each port, the lowest port first."""
-        known = (self._fronts[key].vantage for key in sorted(self._fronts))
-        return tuple(vantage for vantage in known if vantage is not None)
+        if self._vantages is None:
+            known = (self._fronts[key].vantage for key in sorted(self._fronts))
+            self._vantages = tuple(vantage for vantage in known if vantage is not None)
+        return self._vantages
 
     def join(self, entry: Entry, now: float, touched: Touched) -> None:
         """Take in an entry with all that its state says, at `now` (Unix seconds)."""
@@ -84,6 +91,7 @@ class Neighbourhood:
 
     def sweep(self) -> None:
         """Forget the ports and groups that nobody is left of."""
+        self._vantages = None
         self._fronts = {key: front for key, front in self._fronts.items() if front.entries or front.references}
         self._groups = {name: group for name, group in self._groups.items() if any(True for _ in group.members)}
         for group in self._groups.values():
@@ -93,7 +101,8 @@ class Neighbourhood:
         """Whom an ordinary `result` of `entry` concerns; `changed`: something else is known of its reach."""
         touched = Touched()
         self._hear(result, before.reach, entry.state.reach)
-        self._note_certificates(entry, result.started, touched)
+        again = entry.state.variants is before.variants and entry.state.sightings.repeats(before.sightings)
+        self._note_certificates(entry, result.started, touched, again=again)
         if changed:
             touched.entries[entry] = None
         touched.fronts.update(dict.fromkeys(neighbour.fronts_in_doubt(entry, changed)))
@@ -124,6 +133,8 @@ class Neighbourhood:
 
         Hands back the hosts of which something else is said, and the entries that are stale now, or not any more.
         """
+        if not touched:
+            return touched
         told = Touched()
         for front in touched.fronts:
             if self._looks_different(front):
@@ -153,6 +164,7 @@ class Neighbourhood:
     def _looks_different(self, front: Front) -> bool:
         """Whether there is something else to say to the targets that are lost, now that all are asked anew."""
         before, front.vantage = front.vantage, neighbour.vantage(front, self._watch.inferred_vantage)
+        self._vantages = None
         remarks = [vantage.remark if vantage is not None else "" for vantage in (before, front.vantage)]
         return remarks[0] != remarks[1]
 
@@ -164,11 +176,12 @@ class Neighbourhood:
         if (stale, remarks) != (state.stale, state.remarks):
             entry.state = replace(state, stale=stale, remarks=remarks)
 
-    def _note_certificates(self, entry: Entry, now: float, touched: Touched) -> None:
+    def _note_certificates(self, entry: Entry, now: float, touched: Touched, *, again: bool = False) -> None:
+        """Have the group of `entry` know what it shows; `again`: the very same as when this was called last."""
         group = self._group_of(entry)
         if group is None:
             return
-        another, renewed = group.note(entry, now)
+        another, renewed = group.note(entry, now, again=again)
         if another:
             touched.entries[entry] = None
         if renewed:

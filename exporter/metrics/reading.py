@@ -146,6 +146,13 @@ def starttls_lost(state: TargetState) -> tuple[Sample, ...]:
     return one(state.starttls.lost_since) if TlsFinding.STARTTLS_LOST in state.tls_findings else ()
 
 
+def host(state: HostState) -> object:
+    """All that is known of a host but the time of its lookup."""
+    resolution = state.resolution
+    found = None if resolution is None else (resolution.ipv4, resolution.ipv6, resolution.failed)
+    return found, state.missed, state.variant_ports, state.family_lost, state.suspected_ban, state.addresses
+
+
 def dns_addresses(state: HostState) -> Iterator[Sample]:
     """How many addresses each family has. A lookup that failed counted nothing; one that found no name found none."""
     resolution = state.resolution

@@ -8,6 +8,7 @@ a new configuration, only touches the targets of which it says something new.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Never
@@ -42,7 +43,8 @@ class Store:
         self._entries: dict[TargetKey, Entry] = {}
         self._hosts: dict[str, Host] = {}
         self._neighbourhood = Neighbourhood()
-        self._routed: dict[IpFamily, dict[Entry, bool]] = {family: {} for family in IpFamily}
+        # How many targets of each family had a route when they were tried, and how many had none.
+        self._routed: dict[IpFamily, Counter[bool]] = {family: Counter() for family in IpFamily}
         self._target_table = _target_table(capability_metrics=False)
         self._host_table = Table(HOST_METRICS)
 
@@ -102,7 +104,7 @@ class Store:
             self._spread(self._neighbourhood.after_reference(result))
         elif target.variant is Variant.DEFAULT:
             entry = self._entries.get(target.key)
-            if entry is not None and entry.state.target == target:
+            if entry is not None and (entry.state.target is target or entry.state.target == target):
                 self._record_ordinary(entry, result, judgement, interval)
         else:
             entry = self._entries.get(replace(target.key, variant=Variant.DEFAULT))
@@ -156,8 +158,9 @@ class Store:
         yield from self._host_table.families()
         machine = Table(MACHINE_METRICS)
         for family in IpFamily:
-            tried = self._routed[family].values()
-            machine.write(machine.add(""), FamilyState(family, any(tried) if tried else None))
+            tried = self._routed[family]
+            found = True if tried[True] else False if tried[False] else None
+            machine.write(machine.add(""), FamilyState(family, found))
         yield from machine.families()
         vantages = Table(VANTAGE_METRICS)
         for vantage in self.vantages():
@@ -209,7 +212,7 @@ class Store:
     def _leave(self, entry: Entry, touched: Touched) -> None:
         self._neighbourhood.leave(entry, self._clock(), touched)
         self._target_table.remove(entry.row)
-        self._routed[entry.front.ip_family].pop(entry, None)
+        self._count_route(entry, None)
 
     def _relabel(self, touched: Touched) -> None:
         """Give every host that was touched the labels of its targets, and the row of one that has none to another."""
@@ -238,8 +241,16 @@ class Store:
 
     def _note_route(self, entry: Entry) -> None:
         tried = None if entry.state.result is None else routed(entry.state.result)
-        if tried is not None:
-            self._routed[entry.front.ip_family][entry] = tried
+        if tried is not None and tried is not entry.routed:
+            self._count_route(entry, tried)
+
+    def _count_route(self, entry: Entry, routed: bool | None) -> None:
+        counted = self._routed[entry.front.ip_family]
+        if entry.routed is not None:
+            counted[entry.routed] -= 1
+        if routed is not None:
+            counted[routed] += 1
+        entry.routed = routed
 
     def _end_of_retention(self, state: TargetState) -> float:
         kept = state.certificate if state.certificate_retained else None
