@@ -5,10 +5,12 @@ ordinary probe, and another handshake has series of its own only while it is sho
 showed of late, and how that compares with its group, is said of the port and has no such label.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from exporter.judgement.variant import VariantStanding
+from exporter.metrics.figures import Figures, Filled, Frame, one
 from exporter.metrics.line import Labels, Sample, bounded
 from exporter.metrics.metric import Kind, Metric, Scope
 from exporter.metrics.state import CertificateSeen, TargetState
@@ -36,15 +38,20 @@ def _certificates(state: TargetState) -> object:
     return state.target, shown, state.variants, [one.not_after for one in sightings.seen]
 
 
-def _of_each(value: Callable[[CertificateSeen], float | None]) -> Callable[[TargetState], Iterable[Sample]]:
+def _of_each(value: Callable[[CertificateSeen], float | None]) -> Figures[TargetState]:
     """A number of each certificate."""
 
-    def samples(state: TargetState) -> Iterator[Sample]:
-        for labels, seen in _shown(state):
-            if (number := value(seen)) is not None:
-                yield Sample(number, labels)
+    def read(state: TargetState) -> Filled:
+        found = [(labels, number) for labels, seen in _shown(state) if (number := value(seen)) is not None]
+        return _variants(tuple([labels for labels, _ in found])), [number for _, number in found]
 
-    return samples
+    return Figures(read)
+
+
+# Of each of the variants, or of none: as many as there are sets of them.
+@lru_cache(maxsize=1 << len(Variant))
+def _variants(labels: tuple[Labels, ...]) -> Frame:
+    return Frame(*((pairs, "") for pairs in labels))
 
 
 def _chain_not_after(seen: CertificateSeen) -> float | None:
@@ -105,9 +112,9 @@ def _earliest(state: TargetState) -> Iterator[Sample]:
         yield Sample(earliest)
 
 
-def _stale(state: TargetState) -> Iterator[Sample]:
-    if state.stale is not None:
-        yield Sample(state.stale)
+@Figures
+def _stale(state: TargetState) -> Filled:
+    return one(state.stale)
 
 
 CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (

@@ -20,7 +20,7 @@ Labels = tuple[tuple[str, str], ...]
 Cell = tuple[bytes, ...]
 
 # Marks the places of the owner's labels while a cell is made. No label can hold it: it is not printable.
-_CUT = "\x00"
+CUT = b"\x00"
 
 # A certificate may carry names as long as its sender likes. 128 bytes hold every sane subject, and a thousand targets
 # with hostile ones still cost less than a megabyte.
@@ -85,14 +85,15 @@ def cell(name: str, samples: Iterable[Sample], *, owned: bool = True) -> Cell:
     """
     text = ""
     for value, pairs, suffix in samples:
-        own = labels(pairs) if pairs else ""
-        comma = "," if own and owned else ""
-        text += f"{name}{suffix}{{{_CUT}{comma}{own}}} {number(value)}\n"
-    if not text:
-        return ()
-    pieces = text.encode().split(_CUT.encode())
-    pieces[0] = _same(pieces[0])
-    return tuple(pieces)
+        text += f"{opened(name, pairs, suffix, owned=owned)}{number(value)}\n"
+    return tuple(text.encode().split(CUT)) if text else ()
+
+
+def opened(name: str, pairs: Labels, suffix: str, *, owned: bool) -> str:
+    """A line as far as its number, with a cut for the labels of its owner, if that has any."""
+    own = labels(pairs) if pairs else ""
+    comma = "," if own and owned else ""
+    return f"{name}{suffix}{{{CUT.decode()}{comma}{own}}} "
 
 
 # Two ports that are well differ in their times alone, so the cells of one are those of a thousand others. What a server
@@ -101,12 +102,6 @@ def cell(name: str, samples: Iterable[Sample], *, owned: bool = True) -> Cell:
 def shared(cell: Cell) -> Cell:
     """The one object for all cells that are equal."""
     return cell
-
-
-# The names of the metrics, with their suffixes.
-@lru_cache(maxsize=256)
-def _same(piece: bytes) -> bytes:
-    return piece
 
 
 def _escaped(value: str) -> str:

@@ -4,47 +4,46 @@ The rule of all of them: unknown is no sample, and no sample is never zero. A fi
 to is absent. Certificates, which outlive the session that showed them, are read in `certificate`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import accumulate
 
 from exporter.judgement.expectation import Judgement
 from exporter.judgement.security import TlsFinding
 from exporter.judgement.vantage import Vantage
 from exporter.metrics.capability import recognised
+from exporter.metrics.figures import NOTHING, Figures, Filled, Frame, one
 from exporter.metrics.line import Labels, Sample, bounded
 from exporter.metrics.state import GREETING_BUCKETS, AddressCount, ExporterState, FamilyState, HostState, TargetState
 from exporter.results import Outcome, Phase, ProbeResult
 from exporter.targets import IpFamily, PortState, TlsMode
 
 # As OpenMetrics writes bounds, in both formats alike.
-_BUCKET_LABELS = tuple((("le", bound),) for bound in (*map(repr, GREETING_BUCKETS), "+Inf"))
+_BUCKETS = Frame(
+    *(((("le", bound),), "_bucket") for bound in (*map(repr, GREETING_BUCKETS), "+Inf")), ((), "_sum"), ((), "_count")
+)
 
 Number = float | None
-TargetReading = Callable[[TargetState], Iterable[Sample]]
 
 
-def of_exporter(value: Callable[[ExporterState], Number]) -> Callable[[ExporterState], Iterable[Sample]]:
+def of_exporter(value: Callable[[ExporterState], Number]) -> Figures[ExporterState]:
     """A number of the exporter itself."""
-    return lambda state: one(value(state))
+    return Figures(lambda state: one(value(state)))
 
 
-def one(value: Number) -> tuple[Sample, ...]:
-    """The single sample of a known value."""
-    return () if value is None else (Sample(value),)
-
-
-def of_state(value: Callable[[TargetState], Number]) -> TargetReading:
+def of_state(value: Callable[[TargetState], Number]) -> Figures[TargetState]:
     """A number of the state itself."""
-    return lambda state: one(value(state))
+    return Figures(lambda state: one(value(state)))
 
 
-def of_result(value: Callable[[ProbeResult], Number]) -> TargetReading:
+def of_result(value: Callable[[ProbeResult], Number]) -> Figures[TargetState]:
     """A number of the last result."""
-    return lambda state: () if state.result is None else one(value(state.result))
+    return Figures(lambda state: one(None if state.result is None else value(state.result)))
 
 
-def of_judgement(value: Callable[[Judgement], Number]) -> TargetReading:
+def of_judgement(value: Callable[[Judgement], Number]) -> Figures[TargetState]:
     """A number of the last judgement."""
-    return lambda state: () if state.judgement is None else one(value(state.judgement))
+    return Figures(lambda state: one(None if state.judgement is None else value(state.judgement)))
 
 
 def session(state: TargetState) -> object:
@@ -61,10 +60,11 @@ def session(state: TargetState) -> object:
     )
 
 
-def port_expected_open(state: TargetState) -> tuple[Sample, ...]:
+@Figures
+def port_expected_open(state: TargetState) -> Filled:
     """1 or 0 by the configuration, and nothing where nothing is expected."""
     expected = state.target.expectation.state
-    return () if expected is PortState.ANY else one(expected is PortState.OPEN)
+    return one(None if expected is PortState.ANY else expected is PortState.OPEN)
 
 
 def outcome(state: TargetState) -> Iterator[Sample]:
@@ -73,32 +73,34 @@ def outcome(state: TargetState) -> Iterator[Sample]:
         yield Sample(1, (("outcome", state.judgement.outcome), ("phase", state.judgement.phase)))
 
 
-def probes(state: TargetState) -> Iterator[Sample]:
+@Figures
+def probes(state: TargetState) -> Filled:
     """One count for every outcome that occurred, and the good one in any case."""
-    for name, count in state.outcomes:
-        yield Sample(count, (("outcome", name),))
+    frame = _one_of_each("outcome", tuple([name for name, _ in state.outcomes]))
+    return frame, [count for _, count in state.outcomes]
 
 
-def phase_durations(state: TargetState) -> Iterator[Sample]:
+@Figures
+def phase_durations(state: TargetState) -> Filled:
     """The seconds of each phase that was completed."""
-    if state.result is not None:
-        for phase, seconds in state.result.durations:
-            yield Sample(seconds, (("phase", phase),))
+    durations = state.result.durations if state.result is not None else ()
+    return _one_of_each("phase", tuple([phase for phase, _ in durations])), [seconds for _, seconds in durations]
 
 
-def greeting_latency(state: TargetState) -> Iterator[Sample]:
+# Sessions end in a few ways, and in a few orders of their phases.
+@lru_cache(maxsize=1024)
+def _one_of_each(label: str, values: tuple[str, ...]) -> Frame:
+    return Frame(*((((label, value),), "") for value in values))
+
+
+@Figures
+def greeting_latency(state: TargetState) -> Filled:
     """The histogram, cumulative as Prometheus wants it.
 
     A port that never greeted has none: seven zeros for each closed port would say nothing.
     """
-    if not any(state.greeting.counts):
-        return
-    running = 0
-    for labels, count in zip(_BUCKET_LABELS, state.greeting.counts, strict=True):
-        running += count
-        yield Sample(running, labels, "_bucket")
-    yield Sample(state.greeting.total, suffix="_sum")
-    yield Sample(running, suffix="_count")
+    below = tuple(accumulate(state.greeting.counts))
+    return (_BUCKETS, (*below, state.greeting.total, below[-1])) if below[-1] else (NOTHING, ())
 
 
 def tls_established(result: ProbeResult) -> bool | None:
@@ -141,9 +143,10 @@ def tls_findings(state: TargetState) -> Iterator[Sample]:
         yield Sample(1, (("finding", finding),))
 
 
-def starttls_lost(state: TargetState) -> tuple[Sample, ...]:
+@Figures
+def starttls_lost(state: TargetState) -> Filled:
     """Since when it is missed, as long as it is known to be."""
-    return one(state.starttls.lost_since) if TlsFinding.STARTTLS_LOST in state.tls_findings else ()
+    return one(state.starttls.lost_since if TlsFinding.STARTTLS_LOST in state.tls_findings else None)
 
 
 def host(state: HostState) -> object:
@@ -163,12 +166,14 @@ def dns_addresses(state: HostState) -> Iterator[Sample]:
             yield Sample(len(found), (("ip_family", family),))
 
 
-def dns_duration(state: HostState) -> tuple[Sample, ...]:
+@Figures
+def dns_duration(state: HostState) -> Filled:
     """Seconds of the last lookup."""
-    return () if state.resolution is None else one(state.resolution.duration)
+    return one(None if state.resolution is None else state.resolution.duration)
 
 
-def missed_rounds(state: HostState) -> tuple[Sample, ...]:
+@Figures
+def missed_rounds(state: HostState) -> Filled:
     """Rounds that could not be kept, zero from the start."""
     return one(state.missed)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from exporter.metrics.figures import Figures
 from exporter.metrics.line import Cell, cell, shared
 from exporter.metrics.metric import Metric
 
@@ -58,17 +59,17 @@ class Table(Generic[State]):
         for reads, columns in self._readers.items():
             if reads is None:
                 for metric, column in columns:
-                    column[row] = cell(metric.name, metric.samples(state), owned=owned)
+                    column[row] = _cell(metric, state, owned=owned)
             elif before is None or reads(before) != reads(state):
                 for metric, column in columns:
-                    column[row] = shared(cell(metric.name, metric.samples(state), owned=owned))
+                    column[row] = shared(_cell(metric, state, owned=owned))
         self._written[row] = state
 
     def write_one(self, name: str, row: int, state: State) -> None:
         """Write anew what one owner has of the metric of this name, which must be one without `reads`."""
         for metric, column in self._columns:
             if metric.name == name:
-                column[row] = cell(name, metric.samples(state), owned=bool(self._owners[row]))
+                column[row] = _cell(metric, state, owned=bool(self._owners[row]))
 
     def clear(self, row: int) -> None:
         """Leave one owner without any line."""
@@ -81,3 +82,11 @@ class Table(Generic[State]):
         for metric, column in self._columns:
             if any(column):
                 yield metric, b"".join(map(bytes.join, self._owners, column))
+
+
+def _cell(metric: Metric[State], state: State, *, owned: bool) -> Cell:
+    samples = metric.samples
+    if isinstance(samples, Figures):
+        frame, numbers = samples.read(state)
+        return frame.cell(metric.name, numbers, owned=owned)
+    return cell(metric.name, samples(state), owned=owned)
