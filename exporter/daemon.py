@@ -294,8 +294,7 @@ class Daemon:
             self._note_addresses(target, result.resolution)
         before = self._store.state(target.key)
         host_before = self._store.host(target.host)
-        if before is not None and before.result is not None:
-            result = result.beside(before.result)
+        result = result.beside(None if before is None else before.result)
         judgement = self._judged(result, before)
         self._store.record(result, judgement, interval)
         self.changes.note(target.key)

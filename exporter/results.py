@@ -4,8 +4,9 @@ Values only, frozen and picklable. Unknown is `None`; `None` is no sample, and n
 means (success, expectations) is decided in `judgement`, not here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from exporter.targets import IpFamily, Target
@@ -157,8 +158,8 @@ class Findings:
         return Findings(
             greeting_code=self.greeting_code,
             greeting=self.greeting,
-            capabilities=last.capabilities if before == last.capabilities else before,
-            capabilities_tls=last.capabilities_tls if inside == last.capabilities_tls else inside,
+            capabilities=last.capabilities if before == last.capabilities else _common(before),
+            capabilities_tls=last.capabilities_tls if inside == last.capabilities_tls else _common(inside),
             starttls_advertised=self.starttls_advertised,
             starttls_offered_again=self.starttls_offered_again,
             cleartext_auth=self.cleartext_auth,
@@ -295,13 +296,16 @@ class ProbeResult:
     transcript: tuple[TranscriptLine, ...] = ()
     tls_alert: int | None = None
 
-    def beside(self, last: "ProbeResult") -> "ProbeResult":
+    def beside(self, last: "ProbeResult | None") -> "ProbeResult":
         """The same, in which what is equal in `last`, the result before it, is the very object that is there.
 
         Of a target that is well that is nearly everything. It is compared once, here; whoever asks later whether a part
         is another one compares identities. And what was remembered stays where it is: to keep the new parts and to let
-        the old ones go means to touch memory that nobody has touched since the last probe.
+        the old ones go means to touch memory that nobody has touched since the last probe. Without a `last`, only what
+        many servers have in common is shared.
         """
+        if last is None:
+            return replace(self, findings=self.findings.beside(_NO_FINDINGS), tls=_common(self.tls))
         return ProbeResult(
             target=self.target,
             started=self.started,
@@ -315,7 +319,7 @@ class ProbeResult:
             durations=self.durations,
             clock=self.clock,
             findings=self.findings.beside(last.findings),
-            tls=_kept(self.tls, last.tls),
+            tls=last.tls if self.tls == last.tls else _common(self.tls),
             certificates=_kept(self.certificates, last.certificates),
             verdict=_kept(self.verdict, last.verdict),
             transcript=_kept(self.transcript, last.transcript),
@@ -341,6 +345,16 @@ class ProbeResult:
             and (self.target is last.target or self.target == last.target)
             and (self.resolution is last.resolution or _repeated(self.resolution, last.resolution))
         )
+
+
+_NO_FINDINGS = Findings()
+
+
+# What thousands of servers offer alike takes memory once. Most speak in a few hundred lists; what one makes up anew at
+# every probe passes through. An entry is some 2 KiB.
+@lru_cache(maxsize=1024)
+def _common(part: _Part) -> _Part:
+    return part
 
 
 def _kept(new: _Part, last: _Part) -> _Part:

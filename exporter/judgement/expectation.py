@@ -12,6 +12,7 @@ succeeds nor fails; unless that family is required, whose lack of an address is 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from exporter.results import Capability, CertificateFault, CertificateVerdict, Outcome, Phase, ProbeResult
 from exporter.targets import AuthRule, CertificateChecks, PortState, StarttlsRule, TlsMode, TlsVersion
@@ -113,7 +114,7 @@ def judge(result: ProbeResult, known_before: bool, *, host_known: bool = False) 
     """
     judged = tuple(_judged(result))
     verdict = _verdict(result, judged)
-    return Judgement(
+    judgement = Judgement(
         outcome=verdict.outcome,
         success=verdict.success,
         expectations=tuple((one.name, one.met) for one in judged),
@@ -121,6 +122,14 @@ def judge(result: ProbeResult, known_before: bool, *, host_known: bool = False) 
         detail=verdict.detail,
         phase=verdict.phase,
     )
+    return _common(judgement)
+
+
+# Most targets are judged alike, and each keeps its judgement: all of them keep one. What has a detail of its own passes
+# through; an entry is some 400 bytes.
+@lru_cache(maxsize=1024)
+def _common(judgement: Judgement) -> Judgement:
+    return judgement
 
 
 def holds(judgement: Judgement, last: ProbeResult, result: ProbeResult) -> bool:
