@@ -7,6 +7,7 @@ the sessions in flight come to their goodbye, within five seconds in all.
 import asyncio
 import contextlib
 import logging
+import operator
 import signal
 import time
 from collections import deque
@@ -89,9 +90,15 @@ class Ready:
     stores: TrustStores
 
 
-def prepare(read: Callable[[], Config]) -> Ready:
-    """Read a configuration and the roots it names. Raises ConfigError and TrustStoreError."""
+def prepare(read: Callable[[], Config], last: Config | None = None) -> Ready:
+    """Read a configuration and the roots it names. Raises ConfigError and TrustStoreError.
+
+    Targets that are equal in `last`, the one in force, are the very objects that are there: what is known of them goes
+    on with no second copy in memory, and the loop, to which ten thousand comparisons are a long time, makes none.
+    """
     config = read()
+    if last is not None:
+        config = replace(config, targets=_beside(config.targets, last.targets))
     return Ready(config, TrustStores(dict.fromkeys(config.ca_files)))
 
 
@@ -122,6 +129,8 @@ class Daemon:
         self._judge = CertificateJudge(ready.stores)
         self._addresses = AddressBook(ready.config.address_grace)
         self._targets: tuple[Target, ...] = ()
+        self._variants: tuple[Target, ...] = ()
+        self._variant_interval = ready.config.variant_interval
         self._addresses_changed: asyncio.TimerHandle | None = None
         self._store = Store()
         self._blocks = journal.Blocks()
@@ -227,7 +236,7 @@ class Daemon:
         """Read the configuration again and take it over; else say what is wrong with it, and everything stays."""
         async with self._reloading:
             try:
-                ready = await asyncio.to_thread(prepare, self._read)
+                ready = await asyncio.to_thread(prepare, self._read, self._config)
             except (ConfigError, TrustStoreError) as error:
                 self._own.reload(False, time.time())
                 _logger.error("the configuration was not reloaded, the one before stays in force: %s", error)
@@ -257,7 +266,7 @@ class Daemon:
         """Watch what the configuration names, as far as its addresses are known now."""
         config = self._config
         self._addresses_changed = None
-        self._targets = self._addresses.expand(config.targets, time.monotonic())
+        last, self._targets = self._targets, self._addresses.expand(config.targets, time.monotonic())
         self._store.configure(
             self._targets,
             certificate_retention=config.certificate_retention,
@@ -267,8 +276,11 @@ class Daemon:
         )
         self._forget_routes()
         self.changes.note_reload()
-        variants = _variants(self._targets, config.variant_interval)
-        self._scheduler.configure((*self._targets, *variants, *config.references), _limits(config))
+        # Three times as many as there are targets: they are made again only where one of these is another one.
+        if config.variant_interval != self._variant_interval or not _are(self._targets, last):
+            self._variant_interval = config.variant_interval
+            self._variants = tuple(_variants(self._targets, config.variant_interval))
+        self._scheduler.configure((*self._targets, *self._variants, *config.references), _limits(config))
 
     def _note_first_round(self) -> None:
         # Kept: what a reload or DNS brings in later does not make a service unready that was ready.
@@ -369,6 +381,18 @@ class Daemon:
             gone = without - kept
             without -= gone
             without |= named & {replace(key, address="") for key in gone}
+
+
+def _beside(targets: Iterable[Target], last: Iterable[Target]) -> tuple[Target, ...]:
+    """`targets`, of which those that are equal in `last` are the objects there."""
+    known = {target.key: target for target in last}
+    pairs = ((target, known.get(target.key)) for target in targets)
+    return tuple([before if before == target and before is not None else target for target, before in pairs])
+
+
+def _are(targets: Sequence[Target], last: Sequence[Target]) -> bool:
+    """Whether these are the very objects in `last`, in their order."""
+    return len(targets) == len(last) and all(map(operator.is_, targets, last))
 
 
 def _variants(targets: Iterable[Target], interval: float) -> Iterator[Target]:

@@ -307,3 +307,18 @@ def test_the_roots_that_only_a_reference_needs_are_loaded(tmp_path: Path) -> Non
     stores = prepare(lambda: config).stores
     assert {reference.ca_file for reference in config.references} == {None}
     assert stores[None].size > stores[str(roots)].size == 1
+
+
+def test_a_target_that_reads_as_before_is_the_very_object_that_it_was() -> None:
+    """What is known of it is kept by its identity, and its values are in memory once."""
+
+    def read(ports: str) -> Config:
+        return parse(f"hosts: [{{host: a.example.org, ports: [25]}}, {{host: b.example.org, ports: [{ports}]}}]\n", "x")
+
+    first = read("25, 465")
+    again = prepare(lambda: read("{port: 25, interval: 10m}, 465, 587"), first).config
+    assert again.targets == read("{port: 25, interval: 10m}, 465, 587").targets
+    held = {id(target) for target in first.targets}
+    kept = [(target.host, target.service.port) for target in again.targets if id(target) in held]
+    families = len(first.targets[0].ip_families)
+    assert kept == [("a.example.org", 25)] * families + [("b.example.org", 465)] * families

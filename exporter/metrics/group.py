@@ -23,6 +23,9 @@ _BY_KEY_TYPE = (Variant.RSA, Variant.ECDSA)
 class CertificateGroup:
     """What the members of one group show."""
 
+    # Nearly every host is a group.
+    __slots__ = ("_ends", "_newest", "_shown", "_since")
+
     def __init__(self) -> None:
         self._shown: dict[Entry, Shown] = {}
         self._ends: dict[str, Counter[float]] = defaultdict(Counter)

@@ -67,29 +67,14 @@ class Store:
         anew = (watch, capability_metrics) != (self._watch, self._capability_metrics)
         self._watch, self._capability_metrics = watch, capability_metrics
         self._retention, self._expiry = certificate_retention, -math.inf
-        wanted = {target.key: target for target in targets}
-        found = [(key, target, self._entries.get(key)) for key, target in wanted.items()]
-        # Looked up by identity from here on: with ten thousand targets the hashes of their keys are what takes time.
-        same = {entry for _, target, entry in found if entry is not None and not anew and entry.state.target == target}
         touched = Touched()
-        for entry in self._entries.values():
-            if entry not in same:
-                self._leave(entry, touched)
-        if anew:
-            self._neighbourhood.watch(watch)
-            self._target_table = _target_table(capability_metrics)
-        came: list[Entry] = []
-        self._entries = {}
-        for key, target, before in found:
-            if before is not None and before in same:
-                self._entries[key] = before
-            else:
-                came.append(self._join(self._kept(target, before), touched))
-                self._entries[key] = came[-1]
+        came = [] if not anew and self._has_exactly(targets) else self._exchange(targets, touched, anew=anew)
         self._neighbourhood.refer(references, touched)
-        self._neighbourhood.sweep()
-        self._relabel(touched)
-        self._spread(touched)
+        # Else nobody came or went: all of what follows is about neighbours of those who did.
+        if touched:
+            self._neighbourhood.sweep()
+            self._relabel(touched)
+            self._spread(touched)
         for entry in came:
             self._write(entry)
 
@@ -104,7 +89,7 @@ class Store:
             self._spread(self._neighbourhood.after_reference(result))
         elif target.variant is Variant.DEFAULT:
             entry = self._entries.get(target.key)
-            if entry is not None and (entry.state.target is target or entry.state.target == target):
+            if entry is not None and _is_for(entry, target):
                 self._record_ordinary(entry, result, judgement, interval)
         else:
             entry = self._entries.get(replace(target.key, variant=Variant.DEFAULT))
@@ -167,6 +152,34 @@ class Store:
             vantages.write(vantages.add(""), vantage)
         yield from vantages.families()
 
+    def _has_exactly(self, targets: Sequence[Target]) -> bool:
+        """Whether these are the very targets that there are, in their order, as after a reload that changed none."""
+        pairs = zip(self._entries.values(), targets, strict=False)
+        return len(targets) == len(self._entries) and all(entry.state.target is target for entry, target in pairs)
+
+    def _exchange(self, targets: Sequence[Target], touched: Touched, *, anew: bool) -> list[Entry]:
+        """Have an entry for each of `targets` and for no other; `anew`: none stays as it is. Those that came."""
+        wanted = {target.key: target for target in targets}
+        found = [(key, target, self._entries.get(key)) for key, target in wanted.items()]
+        # Looked up by identity from here on: with ten thousand targets the hashes of their keys are what takes time.
+        same = {entry for _, target, entry in found if entry is not None and not anew and _is_for(entry, target)}
+        for entry in self._entries.values():
+            if entry not in same:
+                self._leave(entry, touched)
+        if anew:
+            self._neighbourhood.watch(self._watch)
+            self._target_table = _target_table(self._capability_metrics)
+        came: list[Entry] = []
+        self._entries = {}
+        for key, target, before in found:
+            if before is not None and before in same:
+                self._entries[key] = before
+            else:
+                came.append(self._join(self._kept(target, before), touched))
+                self._entries[key] = came[-1]
+        self._hosts = {key.host: self._hosts[key.host] for key in self._entries}
+        return came
+
     def _record_ordinary(self, entry: Entry, result: ProbeResult, judgement: Judgement, interval: float) -> None:
         before = entry.state
         changed = entry.take(before.after(result, judgement, interval, self._watch))
@@ -225,7 +238,6 @@ class Store:
             self._host_table.rename(host.row, owner.of_host(host.state))
             self._host_table.write(host.row, host.state)
         touched.hosts = {host: None for host in touched.hosts if host.entries}
-        self._hosts = {key.host: self._hosts[key.host] for key in self._entries}
 
     def _write(self, entry: Entry) -> None:
         if entry.state.exists:
@@ -273,6 +285,11 @@ class Store:
 
 def _target_table(capability_metrics: bool) -> Table[TargetState]:
     return Table(metric for metric in TARGET_METRICS if capability_metrics or not metric.optional)
+
+
+def _is_for(entry: Entry, target: Target) -> bool:
+    """Whether `target` is the one of `entry` as it is configured now; nearly always it is the very object."""
+    return entry.state.target is target or entry.state.target == target
 
 
 def _has_variant(ordinary: Target, target: Target) -> bool:
