@@ -49,15 +49,21 @@ class Witnesses:
         return (reach for address, reach in self._reached[family].items() if address not in addresses)
 
 
-def vantage(front: Front, infer: bool) -> Vantage | None:
-    """What is known about the way out to a port: by the references, else by all hosts alike if `infer`."""
+def vantage(front: Front, infer: bool, others: Iterable[Front]) -> Vantage | None:
+    """What is known about the way out to a port: by the references, else by all hosts alike if `infer`.
+
+    `others` are the ports that are probed over the same family. While nobody answers there either, as when this machine
+    is cut off, there is nothing to infer, and thousands of silent hosts need not be looked at for each result.
+    """
     references = front.references.values()
     told = by_references([reach.answers if reach.outcome is not None else None for reach in references])
     if told is False and refuted(references, (entry.state.reach for entry in front.answering)):
         return Vantage(front.port, front.ip_family, True, Basis.INFERRED)
     if told is not None:
         return Vantage(front.port, front.ip_family, told, Basis.REFERENCES)
-    told = inferred(front.port, list(_sides(front))) if infer else None
+    told = None
+    if infer and (front.answering or any(other.answering for other in others)):
+        told = inferred(front.port, list(_sides(front)))
     return None if told is None else Vantage(front.port, front.ip_family, told, Basis.INFERRED)
 
 

@@ -163,7 +163,8 @@ class Neighbourhood:
 
     def _looks_different(self, front: Front) -> bool:
         """Whether there is something else to say to the targets that are lost, now that all are asked anew."""
-        before, front.vantage = front.vantage, neighbour.vantage(front, self._watch.inferred_vantage)
+        others = (one for one in self._fronts.values() if one is not front and one.ip_family is front.ip_family)
+        before, front.vantage = front.vantage, neighbour.vantage(front, self._watch.inferred_vantage, others)
         self._vantages = None
         remarks = [vantage.remark if vantage is not None else "" for vantage in (before, front.vantage)]
         return remarks[0] != remarks[1]
