@@ -10,7 +10,6 @@ import logging
 import operator
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +22,7 @@ from exporter.judgement.expectation import Judgement, holds, judge
 from exporter.judgement.vantage import Vantage, worth_asking
 from exporter.judgement.variant import variant_target, worth_making
 from exporter.metrics.exposition import Exposition, Rendered
+from exporter.metrics.lag import LoopLag
 from exporter.metrics.own import OwnMetrics, private_registry
 from exporter.metrics.state import HostState, TargetState
 from exporter.metrics.store import Store
@@ -56,30 +56,6 @@ _STOP_SECONDS = 3.5
 # At a start every name of many addresses is looked up for the first time, within a minute; the targets are put together
 # anew once for all that came within a second.
 _ADDRESSES_SECONDS = 1.0
-
-# The loop is asked twice a second how late it is, and the worst of the last minute is shown.
-_LAG_SECONDS = 0.5
-_LAG_SAMPLES = 120
-
-
-class LoopLag:
-    """How late the event loop is with what was due: what would blur every figure that the kernel does not stamp."""
-
-    def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=_LAG_SAMPLES)
-
-    @property
-    def worst(self) -> float:
-        """Seconds, the largest of the last minute."""
-        return max(self._samples, default=0.0)
-
-    async def watch(self) -> None:
-        """Measure until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _LAG_SECONDS
-            await asyncio.sleep(_LAG_SECONDS)
-            self._samples.append(max(loop.time() - due, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
