@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics_parser
@@ -170,7 +170,6 @@ CERTIFICATE_ROW = next(row for row in TARGET_METRICS if row.name == "mailprobe_c
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(subject=ANY_TEXT, serial=ANY_TEXT, note=ANY_TEXT)
 def test_whatever_is_sent_both_parsers_read_the_same_and_no_more_than_128_bytes(
     subject: str, serial: str, note: str
@@ -186,7 +185,6 @@ def test_whatever_is_sent_both_parsers_read_the_same_and_no_more_than_128_bytes(
     assert labels["issuer"] == LEAF.issuer
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(min_size=1, max_size=9)), max_size=4))
 def test_no_label_name_breaks_the_exposition(labels: list[tuple[str, str]]) -> None:
     asked = target(labels=tuple(labels))

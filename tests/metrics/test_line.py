@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.label import OUR_LABELS, SCRAPE_LABELS
@@ -45,7 +45,6 @@ def test_a_number_is_written_as_prometheus_reads_it(value: float, text: str) -> 
     assert number(value) == text
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(st.floats(allow_nan=False))
 def test_a_number_is_read_back_as_the_same_number(value: float) -> None:
     assert float(number(value)) == value
@@ -67,7 +66,6 @@ def test_a_value_of_the_server_is_cut_between_characters(text: str | None, cut: 
     assert bounded(text) == cut
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(st.text(st.characters(exclude_categories=())))
 def test_a_value_of_the_server_is_never_longer_than_its_bound(text: str) -> None:
     assert len(bounded(text).encode()) <= LABEL_VALUE_BYTES
@@ -158,7 +156,6 @@ SAMPLES = st.builds(
 )
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(of=VALUES, samples=st.lists(SAMPLES, max_size=4))
 def test_what_was_cut_where_the_owners_labels_stand_is_whole_again(of: str, samples: list[Sample]) -> None:
     owners = labels((("host", of),))

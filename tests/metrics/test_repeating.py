@@ -4,7 +4,7 @@ had been judged, concluded and written anew."""
 from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.judgement.expectation import holds, judge
@@ -71,7 +71,6 @@ def deliver_beside(world: World, result: ProbeResult, interval: float) -> None:
         world.deliver(result, interval=interval)
 
 
-@settings(deadline=None)  # a busy machine breaks no promise
 @given(
     st.lists(
         st.tuples(st.sampled_from(PORTS), st.sampled_from(SESSIONS), st.integers(0, 4000), st.sampled_from([120, 300])),

@@ -250,7 +250,7 @@ def sound(authorities: Authorities) -> bytes:
 
 
 @given(damage=st.dictionaries(st.integers(0, 700), st.integers(1, 255), min_size=1, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_damage_to_a_certificate_raises_anything(
     damage: dict[int, int], authorities: Authorities, sound: bytes
 ) -> None:

@@ -36,7 +36,7 @@ _COMMANDS = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_PROTOCOLS, _MODES, _SEGMENTS)
 def test_any_server_is_survived_and_none_is_told_a_password(
     protocol: Protocol, tls: TlsMode, segments: list[bytes]
@@ -55,7 +55,7 @@ def test_any_server_is_survived_and_none_is_told_a_password(
     assert all(line.text.isprintable() for line in conversation.dialog.transcript)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_PROTOCOLS, _MODES, st.binary(max_size=300))
 def test_noise_is_no_greeting(protocol: Protocol, tls: TlsMode, noise: bytes) -> None:
     conversation = Conversation(protocol, tls)
@@ -69,7 +69,7 @@ def test_noise_is_no_greeting(protocol: Protocol, tls: TlsMode, noise: bytes) ->
     assert not any(isinstance(action, Send) for action in conversation.actions)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_PROTOCOLS, _MODES, st.sampled_from(_PHRASES))
 def test_a_server_that_never_stops_talking_is_left(protocol: Protocol, tls: TlsMode, phrase: bytes) -> None:
     # Endless data and no end of the stream: the limits alone must end it.

@@ -1,7 +1,7 @@
 """When a host is lost as a whole."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.results import Outcome, ProbeResult
@@ -130,7 +130,6 @@ class PlainOutage:
         return len(numbers) >= LEAST_PORTS and self._expected <= self._lost and not self._open
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -114,7 +114,7 @@ def test_the_places_of_the_one_that_was_passed_too_often_are_not_lost() -> None:
     assert order[-4] is blocked
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     limits=st.builds(
         Limits,
@@ -159,7 +159,7 @@ class Punctual(Pacing):
         self._set_alarm(visit)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     limits=st.builds(
         Limits,

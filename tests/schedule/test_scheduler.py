@@ -772,7 +772,7 @@ def test_nothing_is_started_after_a_fault() -> None:
 # Everything at once
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     limits=st.builds(
         Limits,
