@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from exporter import log
+from exporter import cycles, log
 from exporter.check.command import add_check
 from exporter.check.verdict import Status
 from exporter.config.fault import ConfigError
@@ -225,10 +225,11 @@ def _run(options: argparse.Namespace) -> int:
 
     # A reload that is asked for while the daemon starts must not end it; the daemon's own handler follows.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    ready = prepare(read)
-    log.configure(options.log_level, options.log_format)
-    daemon = Daemon(read, ready, version=VERSION, shard=shard, workers=options.workers)
-    asyncio.run(daemon.run(_service(options), lambda urls: None))
+    with cycles.seldom():
+        ready = prepare(read)
+        log.configure(options.log_level, options.log_format)
+        daemon = Daemon(read, ready, version=VERSION, shard=shard, workers=options.workers)
+        asyncio.run(daemon.run(_service(options), lambda urls: None))
     return EXIT_OK
 
 

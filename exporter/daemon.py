@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from exporter import journal
+from exporter import cycles, journal
 from exporter.config.fault import ConfigError
 from exporter.config.model import Config
 from exporter.config.shard import WHOLE, Shard, log_part
@@ -171,6 +171,7 @@ class Daemon:
                 async with workers, asyncio.TaskGroup() as group:
                     background = (
                         group.create_task(self._lag.watch()),
+                        group.create_task(cycles.collect()),
                         group.create_task(self._reload_on(hang_up)),
                     )
                     group.create_task(self._scheduler.run())

@@ -16,6 +16,10 @@ class Protocol(StrEnum):
     POP3 = "pop3"
     SIEVE = "sieve"
 
+    # The enumeration's own is written in Python, and these are in the key by which a dozen tables are asked at every
+    # probe.
+    __hash__ = str.__hash__
+
 
 class TlsMode(StrEnum):
     """How TLS comes into a session; the values are label values.
@@ -28,12 +32,18 @@ class TlsMode(StrEnum):
     STARTTLS = "starttls"
     IMPLICIT = "implicit"
 
+    # As for protocols.
+    __hash__ = str.__hash__
+
 
 class IpFamily(StrEnum):
     """An address family; the values are label values."""
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
+
+    # As for protocols.
+    __hash__ = str.__hash__
 
 
 class PortState(StrEnum):
@@ -76,6 +86,9 @@ class Variant(StrEnum):
     NO_SNI = "no_sni"
     RSA = "rsa"
     ECDSA = "ecdsa"
+
+    # As for protocols.
+    __hash__ = str.__hash__
 
 
 class AddressRule(StrEnum):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # The data's way; the last three join the parts.
 ROOMS = (
     *("targets", "results", "config", "protocols", "probe", "schedule"),
-    *("judgement", "metrics", "web", "demo", "check", "log", "journal", "daemon", "cli"),
+    *("judgement", "metrics", "web", "demo", "check", "log", "journal", "cycles", "daemon", "cli"),
 )
 
 OWNERS = {

@@ -317,9 +317,12 @@ def routed(result: ProbeResult) -> bool | None:
     return None if result.port_open is None else True
 
 
-# Asked at every probe; to find that a name is no address takes an exception each time.
+# Asked at every probe.
 @lru_cache(maxsize=4096)
 def _is_literal(host: str) -> bool:
+    # IPv6 has a colon, and IPv4 ends in a digit: told of a name without an exception, however many names there are.
+    if ":" not in host and not host[-1:].isdigit():
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -33,7 +33,7 @@ def address_literal(address: str) -> str:
     return f"[IPv6:{literal}]" if literal.version == 6 else f"[{literal}]"
 
 
-# Asked at every probe; to find that a name is no address takes an exception each time.
+# Asked at every probe.
 @lru_cache(maxsize=4096)
 def tls_server_name(reference: str) -> str | None:
     """What to send as the TLS server name; `None` for an IP literal, which RFC 6066 §3 forbids."""

@@ -1,0 +1,37 @@
+"""When the collector of cyclic garbage looks at everything there is: once an hour, and not whenever it sees fit.
+
+What is known of a target is made anew at every probe, without cycles, and yet a full collection follows each time that
+a quarter of everything is new: several in each round, in which the loop stands still (measured: 0.16 s with 4,000
+targets, and in proportion). The younger generations are collected as ever, which are short and find what exceptions
+leave behind. This is about CPython, and about its collector only: nearly all memory is freed without it.
+"""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What outlives the younger generations before it becomes garbage with cycles is what belongs to connections that stay
+# open: some kilobytes each, of which an hour cannot bring many.
+SECONDS = 3600.0
+
+# Collections of the generation before, which are hundreds of allocations each: the largest number that is taken.
+_NEVER = 2**31 - 1
+
+
+@contextmanager
+def seldom() -> Iterator[None]:
+    """Start no full collection in the block; `collect` does."""
+    youngest, middle, oldest = gc.get_threshold()
+    gc.set_threshold(youngest, middle, _NEVER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(youngest, middle, oldest)
+
+
+async def collect() -> None:
+    """Make a full collection once an hour, until cancelled."""
+    while True:
+        await asyncio.sleep(SECONDS)
+        gc.collect()
