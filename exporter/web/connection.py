@@ -109,7 +109,7 @@ class Outbox:
 class Connection(web.RequestHandler):
     """Serves the requests of one client, one after the other."""
 
-    __slots__ = ("_outbox", "_send_limit", "_taken")
+    __slots__ = ("_outbox", "_send_limit", "_taken", "_wire")
 
     def __init__(self, server: web.Server, limits: Limits, outbox: Outbox, taken: asyncio.Event | None = None) -> None:
         """`taken` is set while the kernel has everything that was sent, where the transport does not tell (TLS)."""
@@ -126,22 +126,35 @@ class Connection(web.RequestHandler):
         self._send_limit = limits.send
         self._outbox = outbox
         self._taken = taken
+        # Until it is lost. aiohttp lets go of it as soon as it closes it, and what was sent may be on its way for long;
+        # asyncio takes an `abort` amiss that comes after all of it has gone.
+        self._wire: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
+        self._wire = cast(asyncio.Transport, transport)
         # An answer counts as taken only when the kernel has all of it. A rest in asyncio's buffer would be out of
         # reach of the limit, and closing would wait for it as long as the client likes.
         # With TLS a limit of 0 is met by an empty buffer too, and asyncio pauses the writer where it should resume.
-        cast(asyncio.Transport, transport).set_write_buffer_limits(high=0 if self._taken is None else 1)
+        self._wire.set_write_buffer_limits(high=0 if self._taken is None else 1)
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECE)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone, and with it all that was on its way."""
+        self._wire = None
+        super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """End it now, and drop what the client has not taken; nothing happens where it has ended."""
+        if self._wire is not None:
+            self._wire.abort()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send `resp`, and cut the connection when the client has not taken it in time. True: the client is gone."""
-        transport = self.transport
         try:
             with self._held(resp):
                 async with asyncio.timeout(self._send_limit):
@@ -155,9 +168,8 @@ class Connection(web.RequestHandler):
             if isinstance(resp, web.Response):
                 # The connection remembers its last answer until there is another one.
                 resp.body = None
-        if transport is not None:
-            # Closing would go on waiting, and keep the rest of the answer in memory.
-            transport.abort()
+        # Closing would go on waiting, and keep the rest of the answer in memory.
+        self.cut()
         return resp, True
 
     def _held(self, resp: web.StreamResponse) -> AbstractContextManager[None]:
@@ -167,9 +179,8 @@ class Connection(web.RequestHandler):
         return self._outbox.sending(body, self._cut)
 
     def _cut(self) -> None:
-        if self.transport is not None:
-            _log.debug("too many answers are being read slowly, the slowest is cut off")
-            self.transport.abort()
+        _log.debug("too many answers are being read slowly, the slowest is cut off")
+        self.cut()
 
     def handle_error(
         self,

@@ -152,11 +152,10 @@ def _guarded(app: web.Application, service: Service) -> web.Application:
 
 async def _stop(runner: web.AppRunner, server: web.Server) -> None:
     """End the connections: idle ones at once, busy ones after their grace, those that do not read by force."""
-    transports = [connection.transport for connection in server.connections]
+    connections = [connection for connection in server.connections if isinstance(connection, Connection)]
     await runner.cleanup()
-    for transport in transports:
-        if transport is not None:
-            transport.abort()
+    for connection in connections:
+        connection.cut()
 
 
 def _url(scheme: str, sock: socket.socket) -> str:

@@ -121,6 +121,6 @@ TINY: Final = Size(
     first_round=1.0,
     hosts=(2, 4),
     names=4,
-    scale=((40, 10), (80, 20)),
+    scale=((200, 10), (400, 20)),
     scale_seconds=1.0,
 )
