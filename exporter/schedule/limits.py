@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Limits:
     """How much the monitor asks of the network, of a mail server and of its own machine.
 
-    max_sessions          sessions in flight at all addresses together; one costs about 100 KiB while it lasts
+    max_sessions          sessions in flight at all addresses together; one costs about 80 KiB while it lasts
     sessions_per_address  sessions at one address, and at one host, at a time; Postfix allows a client 50 by default,
                           administrators often far fewer, and one is what nobody notices
     min_gap               seconds between the end of a session and the begin of the next one at that address or host
