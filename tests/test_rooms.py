@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# The data's way; the last three join the parts.
+# The data's way; the last ones join the parts.
 ROOMS = (
     *("targets", "results", "config", "protocols", "probe", "schedule"),
     *("judgement", "metrics", "web", "demo", "check", "log", "journal", "cycles", "daemon", "cli"),

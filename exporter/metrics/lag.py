@@ -9,7 +9,7 @@ _LAG_SAMPLES = 120
 
 
 class LoopLag:
-    """How late the event loop is with what was due: what would blur every figure that the kernel does not stamp."""
+    """The lateness of the last minute, as long as somebody lets it `watch`."""
 
     def __init__(self) -> None:
         self._samples: deque[float] = deque(maxlen=_LAG_SAMPLES)
