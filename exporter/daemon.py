@@ -21,8 +21,9 @@ from exporter.config.show import effective_text
 from exporter.judgement.expectation import Judgement, holds, judge
 from exporter.judgement.vantage import Vantage, worth_asking
 from exporter.judgement.variant import variant_target, worth_making
-from exporter.metrics.exposition import Exposition, Rendered
+from exporter.metrics.exposition import Exposition
 from exporter.metrics.lag import LoopLag
+from exporter.metrics.negotiation import Format
 from exporter.metrics.own import OwnMetrics, private_registry
 from exporter.metrics.state import HostState, TargetState
 from exporter.metrics.store import Store
@@ -123,11 +124,7 @@ class Daemon:
         self._pool = WorkerPool(workers, self._settings(ready)) if workers else None
         probe: ProbeFunction = Prober(names, means) if self._pool is None else self._pool
         self._scheduler = Scheduler(
-            probe,
-            self._deliver,
-            limits=_limits(ready.config),
-            missed=self._store.missed,
-            wanted=self._wanted,
+            probe, self._deliver, limits=_limits(ready.config), missed=self._store.missed, wanted=self._wanted
         )
         self._on_demand = Surroundings(
             config=lambda: self._config,
@@ -186,8 +183,8 @@ class Daemon:
     def now(self) -> float:
         return time.time()
 
-    def render_metrics(self, accept: str) -> Rendered:
-        return self._exposition.render(accept)
+    def metrics(self, form: Format) -> Iterator[bytes]:
+        return self._exposition.pieces(form)
 
     def states(self) -> Iterable[TargetState]:
         return self._store.states()

@@ -5,19 +5,22 @@ one piece, no sample carries a timestamp, and the exporter's own families come l
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from io import BytesIO
+from itertools import islice
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from exporter.metrics.negotiation import Format, chosen_format
+from exporter.metrics.negotiation import Format
 from exporter.metrics.store import Store
 
 # Level 1 takes a sixth of the time of the usual level 9, and the result is a quarter larger (measured on 100,000
 # series, 10.8 MB: 31 against 180 ms, 836 against 673 KB).
 _GZIP_LEVEL = 1
+
+# Of a metric with nine samples each, the phases, so many targets take about a millisecond.
+_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Rendered:
 
 
 class Exposition:
-    """Renders what `store` and `registry` hold."""
+    """Writes what `store` and `registry` hold."""
 
     def __init__(self, store: Store, registry: CollectorRegistry) -> None:
         self._store = store
@@ -44,17 +47,13 @@ class Exposition:
             form: choose_encoder(form.value)[0] for form in Format
         }
 
-    def render(self, accept: str) -> Rendered:
-        """The answer to a scrape with this `Accept` header (empty: none was sent), not compressed."""
-        form = chosen_format(accept)
-        return Rendered(form.value, None, self._document(form))
+    def pieces(self, form: Format) -> Iterator[bytes]:
+        """A document in this format, piece by piece, so that whoever has something else to do can do it in between.
 
-    def _document(self, form: Format) -> bytes:
-        # Family by family into one buffer that grows: to hold them all, and to join them at the end, touches twice the
-        # memory and takes more than twice the time (measured on 100,000 series: 8 against 22 ms).
-        document = BytesIO()
-        for metric, lines in self._store.families():
-            document.write(metric.openmetrics_header() if form is Format.OPENMETRICS else metric.text_header())
-            document.write(lines)
-        document.write(self._own[form](self._registry))
-        return document.getvalue()
+        A family is of one moment, that in which its first piece is asked for; two may be of different ones.
+        """
+        for metric, rows in self._store.families():
+            yield metric.openmetrics_header() if form is Format.OPENMETRICS else metric.text_header()
+            while some := tuple(islice(rows, _ROWS)):
+                yield b"".join(some)
+        yield self._own[form](self._registry)

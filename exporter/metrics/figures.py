@@ -8,7 +8,7 @@ numbers that belong in it.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from exporter.metrics.line import CUT, Cell, Labels, Sample, number, opened
+from exporter.metrics.line import Labels, Sample
 
 State = TypeVar("State", contravariant=True)
 
@@ -16,31 +16,18 @@ State = TypeVar("State", contravariant=True)
 class Frame:
     """What the samples of a metric are called, in their order, without their numbers; compared by identity."""
 
-    __slots__ = ("_names", "_texts")
+    __slots__ = ("_names",)
 
     def __init__(self, *names: tuple[Labels, str]) -> None:
         """The labels of each sample besides its owner's, and the suffix to the name."""
         self._names = names
-        # By the name of the metric, and whether its owner has labels: the first piece, and the others with gaps.
-        self._texts: dict[tuple[str, bool], tuple[bytes, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
 
     def samples(self, numbers: Sequence[float]) -> Iterator[Sample]:
         """The samples with these numbers."""
         return (Sample(value, pairs, suffix) for value, (pairs, suffix) in zip(numbers, self._names, strict=True))
-
-    def cell(self, name: str, numbers: Sequence[float], *, owned: bool = True) -> Cell:
-        """What `line.cell` makes of these samples."""
-        if not self._names:
-            return ()
-        first, others = self._texts.get((name, owned)) or self._text(name, owned=owned)
-        filled = others % tuple([number(value) for value in numbers])
-        return (first, *filled.encode().split(CUT))
-
-    def _text(self, name: str, *, owned: bool) -> tuple[bytes, str]:
-        parts = [opened(name, pairs, suffix, owned=owned).replace("%", "%%") for pairs, suffix in self._names]
-        first, _, others = "".join(f"{part}%s\n" for part in parts).partition(CUT.decode())
-        text = self._texts[name, owned] = first.encode(), others
-        return text
 
 
 NOTHING = Frame()

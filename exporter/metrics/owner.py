@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from exporter.metrics.catalogue import CATALOGUE, TARGET_LABELS
-from exporter.metrics.line import Labels, labels
+from exporter.metrics.line import Labels
 from exporter.metrics.state import HostState
 from exporter.targets import Target
 
@@ -18,16 +18,16 @@ RESERVED = frozenset({"le", "job", "instance", *TARGET_LABELS, *(name for row in
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 
 
-def of_target(target: Target) -> str:
-    """The labels of a target, as they stand between the braces."""
+def of_target(target: Target) -> Labels:
+    """The labels of a target."""
     service = target.service
     values = (target.host, str(service.port), service.protocol, service.tls, target.ip_family, target.address)
-    return labels((*zip(TARGET_LABELS, values, strict=True), *sanitised(target.labels)))
+    return (*zip(TARGET_LABELS, values, strict=True), *sanitised(target.labels))
 
 
-def of_host(state: HostState) -> str:
+def of_host(state: HostState) -> Labels:
     """The labels of a host."""
-    return labels((("host", state.host), *sanitised(state.labels)))
+    return (("host", state.host), *sanitised(state.labels))
 
 
 def shared_labels(targets: Sequence[Target]) -> Labels:

@@ -42,14 +42,14 @@ def rendered(singles: Sequence[Single], accept: str, *, capability_metrics: bool
     form = chosen_format(accept)
     openmetrics = form is Format.OPENMETRICS
     parts: list[bytes] = []
-    for metric, lines in _families(singles, watch, capability_metrics=capability_metrics):
-        parts += (metric.openmetrics_header() if openmetrics else metric.text_header(), lines)
+    for metric, rows in _families(singles, watch, capability_metrics=capability_metrics):
+        parts += (metric.openmetrics_header() if openmetrics else metric.text_header(), *rows)
     return Rendered(form.value, None, b"".join((*parts, _END_MARK if openmetrics else b"")))
 
 
 def _families(
     singles: Sequence[Single], watch: Watch, *, capability_metrics: bool
-) -> Iterator[tuple[Metric[Never], bytes]]:
+) -> Iterator[tuple[Metric[Never], Iterator[bytes]]]:
     targets = Table(_lasting(metric for metric in TARGET_METRICS if capability_metrics or not metric.optional))
     hosts = Table(_lasting(HOST_METRICS))
     machine = Table(MACHINE_METRICS)
@@ -60,7 +60,7 @@ def _families(
     for host in _hosts(singles):
         hosts.write(hosts.add(owner.of_host(host)), host)
     for family in _routes(singles):
-        machine.write(machine.add(""), family)
+        machine.write(machine.add(()), family)
     yield from targets.families()
     yield from hosts.families()
     yield from machine.families()

@@ -136,8 +136,10 @@ class Store:
         """What is known of the way out of this network to each port, the lowest port first."""
         return self._neighbourhood.vantages()
 
-    def families(self) -> Iterator[tuple[Metric[Never], bytes]]:
-        """Every metric that has a sample now, with all its lines, in the order of the catalogue."""
+    def families(self) -> Iterator[tuple[Metric[Never], Iterator[bytes]]]:
+        """Every metric that has a sample, in the order of the catalogue, with its lines as they are when it is asked
+        for: what comes between two metrics shows in the later one.
+        """
         self._drop_old_certificates()
         yield from self._target_table.families()
         yield from self._host_table.families()
@@ -145,11 +147,11 @@ class Store:
         for family in IpFamily:
             tried = self._routed[family]
             found = True if tried[True] else False if tried[False] else None
-            machine.write(machine.add(""), FamilyState(family, found))
+            machine.write(machine.add(()), FamilyState(family, found))
         yield from machine.families()
         vantages = Table(VANTAGE_METRICS)
         for vantage in self.vantages():
-            vantages.write(vantages.add(""), vantage)
+            vantages.write(vantages.add(()), vantage)
         yield from vantages.families()
 
     def _has_exactly(self, targets: Sequence[Target]) -> bool:
@@ -215,7 +217,7 @@ class Store:
         target = state.target
         host = self._hosts.get(target.host)
         if host is None:
-            host = self._hosts[target.host] = Host(HostState(target.host), self._host_table.add(""))
+            host = self._hosts[target.host] = Host(HostState(target.host), self._host_table.add(()))
         row = self._target_table.add(owner.of_target(target))
         entry = Entry(state, row, host, self._neighbourhood.front(target))
         self._neighbourhood.join(entry, self._clock(), touched)

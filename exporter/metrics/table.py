@@ -1,21 +1,24 @@
 """Lines that are written when something changed and joined when a scrape comes."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import repeat
 from typing import Generic, TypeVar
 
-from exporter.metrics.figures import Figures
-from exporter.metrics.line import Cell, cell, shared
+from exporter.metrics.column import Column
+from exporter.metrics.line import Labels, label
 from exporter.metrics.metric import Metric
+from exporter.metrics.naming import LabelNames, Stretch, label_names
 
-State = TypeVar("State")
+State = TypeVar("State", contravariant=True)
 
 
 class Table(Generic[State]):
     """A column for each metric, a row for each owner, whose labels are written once and for all, and kept once.
 
-    Joining a column is one operation however many rows it has. Each line is put together then: kept whole, the lines
-    of a target would take four times the memory. The row of an owner that has left is given to the next one that
-    comes.
+    Joining a column is a handful of operations however many rows it has. Each line is put together then: kept whole,
+    the lines of a target would take four times the memory. The row of an owner that has left is given to the next one
+    that comes.
 
     A probe mostly finds what the one before found: other times, and nothing else. So a row remembers the state that it
     was written from, and where what a metric reads is equal in both, its lines stand. That leaves eight metrics of
@@ -23,30 +26,33 @@ class Table(Generic[State]):
     """
 
     def __init__(self, metrics: Iterable[Metric[State]]) -> None:
-        self._owners: list[bytes] = []
+        self._owners = _Owners()
         self._written: list[State | None] = []
         self._free: list[int] = []
-        self._columns: list[tuple[Metric[State], list[Cell]]] = [(metric, []) for metric in metrics]
+        self._columns = [Column(metric) for metric in metrics]
         # By what they read: one comparison for all that read the same.
-        self._readers: dict[Callable[[State], object] | None, list[tuple[Metric[State], list[Cell]]]] = {}
-        for metric, column in self._columns:
-            self._readers.setdefault(metric.reads, []).append((metric, column))
+        self._readers: dict[Callable[[State], object] | None, list[Column[State]]] = {}
+        for column in self._columns:
+            self._readers.setdefault(column.metric.reads, []).append(column)
 
-    def add(self, owner: str) -> int:
+    def add(self, owner: Labels) -> int:
         """A row without any line for an owner with these labels."""
         if self._free:
             row = self._free.pop()
-            self._owners[row] = owner.encode()
+            self._owners.put(row, owner)
             return row
-        self._owners.append(owner.encode())
+        row = self._owners.add(owner)
         self._written.append(None)
-        for _, column in self._columns:
-            column.append(())
-        return len(self._owners) - 1
+        for column in self._columns:
+            column.cells.append(b"")
+        return row
 
-    def rename(self, row: int, owner: str) -> None:
-        """Give an owner other labels, which its lines have at once."""
-        self._owners[row] = owner.encode()
+    def rename(self, row: int, owner: Labels) -> None:
+        """Give an owner other labels, which its lines have at once; it has no line where their names are others."""
+        before = self._owners.names[row]
+        self._owners.put(row, owner)
+        if self._owners.names[row] is not before:
+            self.clear(row)
 
     def remove(self, row: int) -> None:
         """Leave a row to somebody else."""
@@ -55,38 +61,82 @@ class Table(Generic[State]):
 
     def write(self, row: int, state: State) -> None:
         """Write anew those lines of one owner that may be others."""
-        owned, before = bool(self._owners[row]), self._written[row]
+        names, before = self._owners.names[row], self._written[row]
         for reads, columns in self._readers.items():
-            if reads is None:
-                for metric, column in columns:
-                    column[row] = _cell(metric, state, owned=owned)
-            elif before is None or reads(before) != reads(state):
-                for metric, column in columns:
-                    column[row] = shared(_cell(metric, state, owned=owned))
+            if reads is None or before is None or reads(before) != reads(state):
+                for column in columns:
+                    column.write(row, state, names)
         self._written[row] = state
 
     def write_one(self, name: str, row: int, state: State) -> None:
         """Write anew what one owner has of the metric of this name, which must be one without `reads`."""
-        for metric, column in self._columns:
-            if metric.name == name:
-                column[row] = _cell(metric, state, owned=bool(self._owners[row]))
+        for column in self._columns:
+            if column.metric.name == name:
+                column.write(row, state, self._owners.names[row])
 
     def clear(self, row: int) -> None:
         """Leave one owner without any line."""
-        for _, column in self._columns:
-            column[row] = ()
+        for column in self._columns:
+            column.cells[row] = b""
         self._written[row] = None
 
-    def families(self) -> Iterator[tuple[Metric[State], bytes]]:
-        """Every metric that has a line, with all its lines."""
-        for metric, column in self._columns:
-            if any(column):
-                yield metric, b"".join(map(bytes.join, self._owners, column))
+    def families(self) -> Iterator[tuple[Metric[State], Iterator[bytes]]]:
+        """Every metric that has a line, with what each row has of it, as it is when the metric is handed out."""
+        for column in self._columns:
+            if any(column.cells):
+                yield column.metric, self._owners.inserted(column)
 
 
-def _cell(metric: Metric[State], state: State, *, owned: bool) -> Cell:
-    samples = metric.samples
-    if isinstance(samples, Figures):
-        frame, numbers = samples.read(state)
-        return frame.cell(metric.name, numbers, owned=owned)
-    return cell(metric.name, samples(state), owned=owned)
+class _Owners:
+    """The labels of the owners, by row."""
+
+    def __init__(self) -> None:
+        self.names: list[LabelNames] = []
+        self._labels: list[tuple[bytes, ...]] = []
+        # What stands where a mark is, as far as it was asked for.
+        self._stretches: dict[Stretch, list[bytes]] = {}
+
+    def add(self, owner: Labels) -> int:
+        """Append a row."""
+        names, labels = _in_order(owner)
+        self.names.append(names)
+        self._labels.append(labels)
+        for stretch, texts in self._stretches.items():
+            texts.append(_text(labels, stretch))
+        return len(self.names) - 1
+
+    def put(self, row: int, owner: Labels) -> None:
+        """Give a row to another owner, or an owner other labels."""
+        self.names[row], labels = _in_order(owner)
+        self._labels[row] = labels
+        for stretch, texts in self._stretches.items():
+            texts[row] = _text(labels, stretch)
+
+    def inserted(self, column: Column[State]) -> Iterator[bytes]:
+        """The lines of each row with the labels in place of the marks; what happens from now on has no part in it."""
+        lines = iter(column.cells[:])
+        for stretch in column.stretches:
+            # bytes.replace takes as long as to join what is kept in pieces, which would take twice the memory.
+            lines = map(bytes.replace, lines, repeat(stretch.mark.encode()), self._texts(stretch)[:])
+        return lines
+
+    def _texts(self, stretch: Stretch) -> list[bytes]:
+        if stretch not in self._stretches:
+            self._stretches[stretch] = [_text(labels, stretch) for labels in self._labels]
+        return self._stretches[stretch]
+
+
+def _in_order(owner: Labels) -> tuple[LabelNames, tuple[bytes, ...]]:
+    pairs = sorted(pair for pair in owner if pair[1])
+    return label_names(tuple(name for name, _ in pairs)), tuple(_label(name, value) for name, value in pairs)
+
+
+# Ports share what says where they are, and hosts what says which port it is; the rows of a host come one after another.
+@lru_cache(maxsize=1024)
+def _label(name: str, value: str) -> bytes:
+    return label(name, value).encode()
+
+
+@lru_cache(maxsize=1024)
+def _text(labels: tuple[bytes, ...], stretch: Stretch) -> bytes:
+    return b",".join(labels[stretch.first : stretch.end])

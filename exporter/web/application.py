@@ -48,7 +48,7 @@ class _Endpoints:
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
-        self._scrapes = Scrapes(daemon.render_metrics)
+        self._scrapes = Scrapes(daemon.metrics)
         self._reloading = asyncio.Lock()
 
     async def metrics(self, request: web.Request) -> web.Response:

@@ -1,12 +1,14 @@
 """The answers to scrapes: rendered once for all who wait for the same one.
 
 An answer is never older than its question. But who came before it was made takes it too, so that five hundred scrapers
-cost the processor, and hold in memory, little more than one.
+cost the processor, and hold in memory, little more than one. It is made in pieces, and compressed in another thread, so
+that probes go on meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 from exporter.metrics.exposition import Rendered
@@ -18,6 +20,10 @@ _COMPRESSED_IN_THE_LOOP: Final = 256 * 1024
 
 # Seconds for which an answer is kept for those who came before it was made; five hundred are let in meanwhile.
 _KEPT: Final = 2.0
+
+# Seconds at a stretch for which an answer is made while probes wait. By so much may they be wrong where the kernel does
+# not tell when something arrived.
+_HELD: Final = 0.002
 
 _Kind = tuple[Format, bool]
 
@@ -31,27 +37,39 @@ class _Made:
 class Scrapes:
     """The answers of the last moments, by format and encoding. Belongs to the event loop."""
 
-    def __init__(self, render: Callable[[str], Rendered]) -> None:
-        """`render` makes the answer, not compressed, to an `Accept` header."""
-        self._render = render
+    def __init__(self, pieces: Callable[[Format], Iterator[bytes]]) -> None:
+        """`pieces` are those of an answer in a format, not compressed."""
+        self._pieces = pieces
         self._made: dict[_Kind, _Made] = {}
-        self._compressing = asyncio.Lock()
+        self._making = asyncio.Lock()
 
     async def answer(self, accept: str, *, gzip: bool, asked: float) -> Rendered:
         """What holds at some moment after `asked`, in seconds of the event loop's clock."""
         kind = (chosen_format(accept), gzip)
         if (made := self._since(kind, asked)) is not None:
             return made
-        if not gzip:
-            return self._keep(kind, asyncio.get_running_loop().time(), self._render(accept))
-        async with self._compressing:
+        async with self._making:
             # Somebody else may have had it made meanwhile.
             if (made := self._since(kind, asked)) is not None:
                 return made
             now = asyncio.get_running_loop().time()
-            plain = self._render(accept)
-            small = len(plain.body) <= _COMPRESSED_IN_THE_LOOP
-            return self._keep(kind, now, plain.compressed() if small else await asyncio.to_thread(plain.compressed))
+            rendered = await self._rendered(kind[0])
+            if gzip:
+                small = len(rendered.body) <= _COMPRESSED_IN_THE_LOOP
+                rendered = rendered.compressed() if small else await asyncio.to_thread(rendered.compressed)
+            return self._keep(kind, now, rendered)
+
+    async def _rendered(self, form: Format) -> Rendered:
+        # One buffer that grows: to hold all pieces and join them at the end touches twice the memory and takes more
+        # than twice the time (measured on 100,000 series: 8 against 22 ms).
+        document, clock = BytesIO(), asyncio.get_running_loop().time
+        pause = clock() + _HELD
+        for piece in self._pieces(form):
+            document.write(piece)
+            if clock() >= pause:
+                await asyncio.sleep(0)
+                pause = clock() + _HELD
+        return Rendered(form.value, None, document.getvalue())
 
     def _since(self, kind: _Kind, asked: float) -> Rendered | None:
         made = self._made.get(kind)

@@ -1,10 +1,10 @@
 """What the pages need from the running daemon, and nothing more of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from exporter.judgement.vantage import Vantage
-from exporter.metrics.exposition import Rendered
+from exporter.metrics.negotiation import Format
 from exporter.metrics.state import HostState, TargetState
 from exporter.web.events import Changes
 
@@ -23,8 +23,8 @@ class DaemonView(Protocol):
     def now(self) -> float:
         """Unix seconds, on the clock that stamped the results."""
 
-    def render_metrics(self, accept: str) -> Rendered:
-        """All metrics, not compressed, in the format that the `Accept` header (empty: none was sent) asks for."""
+    def metrics(self, form: Format) -> Iterator[bytes]:
+        """All metrics as a document in this format, in pieces; what happens in between may show in the later ones."""
 
     def states(self) -> Iterable[TargetState]:
         """Every configured target with its latest state, in the order of the configuration."""

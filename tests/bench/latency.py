@@ -48,7 +48,7 @@ _APART = 100_000
 _QUANTILES = {"p50": 0.5, "p99": 0.99}
 
 _GREETING = re.compile(
-    rb'^mailprobe_phase_duration_seconds\{host="([0-9.]+)",[^}]*phase="greeting"\} (\S+)$', re.MULTILINE
+    rb'^mailprobe_phase_duration_seconds\{host="([0-9.]+)",[^}]*phase="greeting"[^}]*\} (\S+)$', re.MULTILINE
 )
 _PROBES = re.compile(rb'^mailprobe_probes_total\{[^}]*outcome="([a-z_]+)"[^}]*\} (\S+)$', re.MULTILINE)
 _DURATION = re.compile(rb"^probe_duration_seconds (\S+)$", re.MULTILINE)

@@ -43,6 +43,7 @@ from tests.bench.ratio import HERE, Row, compared, figure, interleaved
 from tests.bench.size import Size
 from tests.bench.worker import Worker, serve
 from tests.judgement.sessions import LEAF, STARTED, healthy, target
+from tests.metrics.world import rendered
 
 SCRAPE = "a scrape as text"
 OPENMETRICS = "a scrape as OpenMetrics"
@@ -129,13 +130,13 @@ class ByMailprobe:
             self._store.record(result, judgement, _INTERVAL)
 
     def render(self, accept: str) -> Rendered:
-        return self._exposition.render(accept)
+        return rendered(self._exposition, accept)
 
     def pause(self) -> float:
         return asyncio.run(self._pause())
 
     async def _pause(self) -> float:
-        scrapes = Scrapes(self._exposition.render)
+        scrapes = Scrapes(self._exposition.pieces)
         answer = asyncio.create_task(scrapes.answer("", gzip=True, asked=asyncio.get_running_loop().time()))
         longest, last = 0.0, time.thread_time()
         while not answer.done():

@@ -88,7 +88,7 @@ def test_it_probes_without_root_without_capabilities_and_without_a_place_to_writ
 ) -> None:
     with running(image, tmp_path, mounts=[mounted(config)]) as container:
         wait_for(container, "/-/healthy", "healthy")
-        wait_for(container, "/metrics", 'mailprobe_success{host="127.0.0.1",port="9"')
+        wait_for(container, "/metrics", 'mailprobe_success{host="127.0.0.1",ip_family="ipv4",port="9"')
         status = container.status()
         assert status["Uid"].split() == ["65532"] * 4
         assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {f"{0:016x}"}

@@ -78,7 +78,7 @@ def test_every_confinement_that_systemd_misses_is_explained(installed: Path) -> 
 @pytest.mark.timeout(120)
 def test_systemd_starts_confines_reloads_and_stops_it(tmp_path: Path) -> None:
     with booted(UNIT, tmp_path, CONFIG) as machine:
-        machine.wait_for("/metrics", 'mailprobe_success{host="127.0.0.1",port="9"')
+        machine.wait_for("/metrics", 'mailprobe_success{host="127.0.0.1",ip_family="ipv4",port="9"')
         status = machine.status()
         assert "0" not in status["Uid"].split()
         assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {f"{0:016x}"}
@@ -86,7 +86,7 @@ def test_systemd_starts_confines_reloads_and_stops_it(tmp_path: Path) -> None:
         assert status["Seccomp"] == "2"
         machine.configure(CONFIG.replace("port: 9", "port: 10"))
         machine.systemctl("reload", UNIT.name)
-        machine.wait_for("/metrics", 'mailprobe_success{host="127.0.0.1",port="10"')
+        machine.wait_for("/metrics", 'mailprobe_success{host="127.0.0.1",ip_family="ipv4",port="10"')
         machine.systemctl("stop", UNIT.name)
         assert machine.shown("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
 

@@ -27,6 +27,7 @@ from exporter.results import (
 )
 from exporter.targets import IpFamily, PortState, Protocol, TlsMode, Variant
 from tests.judgement.sessions import ended, expectation, healthy, target
+from tests.metrics.world import rendered
 from tests.real.prometheus import RealPrometheus
 
 DAY = 86400.0
@@ -155,12 +156,12 @@ def _served(installation: Installation) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
             installation.probe()
-            rendered = installation.exposition.render(self.headers.get("Accept", ""))
+            document = rendered(installation.exposition, self.headers.get("Accept", ""))
             self.send_response(200)
-            self.send_header("Content-Type", rendered.content_type)
-            self.send_header("Content-Length", str(len(rendered.body)))
+            self.send_header("Content-Type", document.content_type)
+            self.send_header("Content-Length", str(len(document.body)))
             self.end_headers()
-            self.wfile.write(rendered.body)
+            self.wfile.write(document.body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it so)
             """Scrapes are not worth a line."""

@@ -23,33 +23,33 @@ def counting(read: list[str]) -> Metric[str]:
 
 
 def document(table: Table[str]) -> list[str]:
-    return [line for _, lines in table.families() for line in lines.decode().splitlines()]
+    return [line for _, rows in table.families() for lines in rows for line in lines.decode().splitlines()]
 
 
 def test_the_row_of_an_owner_that_left_is_given_to_the_next_one() -> None:
     table = Table([counting([])])
-    first, second = table.add('host="a"'), table.add('host="b"')
+    first, second = table.add((("host", "a"),)), table.add((("host", "b"),))
     table.write(first, "a")
     table.write(second, "b")
     table.remove(first)
-    assert document(table) == ['mailprobe_one{host="b"} 1']
-    third = table.add('host="c"')
+    assert document(table) == ['mailprobe_one{host="b"} 1.0']
+    third = table.add((("host", "c"),))
     assert third == first
-    assert document(table) == ['mailprobe_one{host="b"} 1']
+    assert document(table) == ['mailprobe_one{host="b"} 1.0']
     table.write(third, "c")
-    assert document(table) == ['mailprobe_one{host="c"} 1', 'mailprobe_one{host="b"} 1']
+    assert document(table) == ['mailprobe_one{host="c"} 1.0', 'mailprobe_one{host="b"} 1.0']
 
 
 def test_a_row_is_written_under_its_new_labels_and_nobody_else_is_read() -> None:
     read: list[str] = []
     table = Table([counting(read)])
-    first, second = table.add('host="a"'), table.add('host="b"')
+    first, second = table.add((("host", "a"),)), table.add((("host", "b"),))
     table.write(first, "a")
     table.write(second, "b")
-    table.rename(first, 'host="a",site="milan"')
+    table.rename(first, (("host", "a"), ("site", "milan")))
     table.write(first, "a")
     assert read == ["a", "b", "a"]
-    assert document(table) == ['mailprobe_one{host="a",site="milan"} 1', 'mailprobe_one{host="b"} 1']
+    assert document(table) == ['mailprobe_one{host="a",site="milan"} 1.0', 'mailprobe_one{host="b"} 1.0']
 
 
 def many() -> list[Target]:

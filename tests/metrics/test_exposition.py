@@ -16,14 +16,14 @@ from exporter.judgement.expectation import judge
 from exporter.metrics import owner
 from exporter.metrics.catalogue import CATALOGUE, TARGET_METRICS
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.line import cell
 from exporter.metrics.metric import Kind, Metric
 from exporter.metrics.own import private_registry
 from exporter.metrics.state import TargetState
 from exporter.metrics.store import Store
+from exporter.metrics.table import Table
 from tests.judgement.sessions import LEAF, healthy, target
 from tests.metrics.rich import rich_world
-from tests.metrics.world import World
+from tests.metrics.world import World, rendered
 from tests.real.require import require
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -43,7 +43,7 @@ def openmetrics_families(text: str) -> list[Family]:
 
 
 def openmetrics(world: World) -> str:
-    return world.exposition.render(OPENMETRICS).body.decode()
+    return rendered(world.exposition, OPENMETRICS).body.decode()
 
 
 def test_both_formats_say_the_same() -> None:
@@ -94,17 +94,17 @@ def test_a_family_stands_in_one_piece() -> None:
     ],
 )
 def test_the_content_type_says_what_is_in_the_body(accept: str, content_type: str) -> None:
-    rendered = rich_world().exposition.render(accept)
-    assert (rendered.content_type, rendered.content_encoding) == (content_type, None)
-    assert rendered.body.endswith(b"# EOF\n") is ("openmetrics" in content_type)
+    document = rendered(rich_world().exposition, accept)
+    assert (document.content_type, document.content_encoding) == (content_type, None)
+    assert document.body.endswith(b"# EOF\n") is ("openmetrics" in content_type)
 
 
 def test_a_compressed_body_is_the_same_body() -> None:
     exposition = rich_world().exposition
-    compressed = exposition.render("").compressed()
+    compressed = rendered(exposition).compressed()
     assert compressed.content_encoding == "gzip"
-    assert gzip.decompress(compressed.body) == exposition.render("").body
-    assert compressed.content_type == exposition.render("").content_type
+    assert gzip.decompress(compressed.body) == rendered(exposition).body
+    assert compressed.content_type == rendered(exposition).content_type
 
 
 def test_an_empty_store_is_a_whole_document() -> None:
@@ -116,7 +116,7 @@ def test_an_empty_store_is_a_whole_document() -> None:
 def test_the_librarys_own_metrics_are_in_both_formats() -> None:
     exposition = Exposition(Store(), private_registry())
     for accept in ("", OPENMETRICS):
-        text = exposition.render(accept).body.decode()
+        text = rendered(exposition, accept).body.decode()
         assert "\nprocess_resident_memory_bytes " in text
         assert "\npython_info{" in text
         assert "_created" not in text
@@ -159,7 +159,9 @@ def test_no_label_value_breaks_the_exposition(value: str, shown: str) -> None:
 
 def parsed(row: Metric[TargetState], state: TargetState) -> list[Series]:
     """One family with the lines of one target, as each parser reads it."""
-    lines = owner.of_target(state.target).encode().join(cell(row.name, row.samples(state))).decode()
+    table = Table([row])
+    table.write(table.add(owner.of_target(state.target)), state)
+    lines = b"".join(line for _, lines in table.families() for line in lines).decode()
     return [
         series(text_families(row.text_header().decode() + lines)),
         series(openmetrics_families(row.openmetrics_header().decode() + lines + "# EOF\n")),

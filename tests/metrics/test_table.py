@@ -1,20 +1,29 @@
-"""The table: lines that stand because nothing was read that is another are those that would be written anew."""
+"""The table: every line is the one that prometheus_client writes, wherever the labels of its owner stand in it; and
+lines that stand because nothing was read that is another are those that would be written anew."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import Metric as ClientMetric
 
 from exporter.config.model import Watch
 from exporter.judgement.expectation import judge
 from exporter.judgement.sighting import Sightings
 from exporter.judgement.variant import VariantSeen, VariantStanding
 from exporter.metrics.catalogue import TARGET_METRICS
+from exporter.metrics.line import Labels, Sample
+from exporter.metrics.metric import Kind, Metric, Scope
+from exporter.metrics.naming import braces, label_names
 from exporter.metrics.state import TargetState
 from exporter.metrics.table import Table
 from exporter.results import Capability, Outcome, Phase, ProbeResult
 from exporter.targets import CertificateChecks, PortState, StarttlsRule, TlsMode, Variant
 from tests.judgement.sessions import EXPIRED, GOOD, LEAF, STARTED, ended, expectation, healthy, target
+from tests.metrics.test_reference import Families
 
 TARGET = target()
 SOUND = healthy(TARGET)
@@ -88,10 +97,10 @@ STATES = dict(_states())
 def written(*states: TargetState) -> list[tuple[str, bytes]]:
     """What a table says of one owner of which these states were written, one after the other."""
     table = Table(TARGET_METRICS)
-    row = table.add('host="a"')
+    row = table.add((("host", "a"),))
     for state in states:
         table.write(row, state)
-    return [(metric.name, lines) for metric, lines in table.families()]
+    return [(metric.name, b"".join(lines)) for metric, lines in table.families()]
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -110,19 +119,107 @@ def test_every_metric_of_a_target_changes_between_two_of_the_states(metric: obje
 
 def test_an_owner_with_other_labels_is_written_anew() -> None:
     table = Table(TARGET_METRICS)
-    row = table.add('host="a"')
+    row = table.add((("host", "a"),))
     table.write(row, STATES["sound"])
-    table.rename(row, 'host="b"')
+    table.rename(row, (("host", "b"),))
     table.write(row, STATES["sound"])
-    assert b'host="a"' not in b"".join(lines for _, lines in table.families())
+    assert b'host="a"' not in b"".join(row for _, rows in table.families() for row in rows)
 
 
 def test_a_row_that_was_left_is_written_anew_for_the_next_owner() -> None:
     table = Table(TARGET_METRICS)
-    row = table.add('host="a"')
+    row = table.add((("host", "a"),))
     table.write(row, STATES["sound"])
     table.remove(row)
     assert list(table.families()) == []
-    assert table.add('host="b"') == row
+    assert table.add((("host", "b"),)) == row
     table.write(row, STATES["sound"])
     assert [name for name, _ in written(STATES["sound"])] == [metric.name for metric, _ in table.families()]
+
+
+# Of any kind to the table: the state is what is to be shown.
+ROW: Metric[list[Sample]] = Metric(
+    "m_seconds", Kind.HISTOGRAM, Scope.TARGET, help="Help.", samples=lambda state: state, labels=("c", "g", "k")
+)
+
+
+def by_the_client(owners: list[Labels], shown: list[list[Sample]]) -> bytes:
+    """What prometheus_client writes of these samples of these owners."""
+    family = ClientMetric("m_seconds", "Help.", "histogram")
+    for owner, samples in zip(owners, shown, strict=True):
+        for value, pairs, suffix in samples:
+            labels = {name: value for name, value in (*owner, *pairs) if value}
+            family.add_sample(f"m_seconds{suffix}", labels, value)
+    registry = CollectorRegistry()
+    registry.register(Families([family]))
+    return generate_latest(registry)
+
+
+def by_the_table(table: Table[list[Sample]]) -> bytes:
+    return b"".join(ROW.text_header() + b"".join(rows) for _, rows in table.families())
+
+
+VALUES = st.text(st.characters(exclude_categories=["C"]), max_size=5)
+# Between, before and behind the names that a sample may have.
+OWNERS = st.dictionaries(st.sampled_from("abdefhijlmnz"), VALUES, max_size=6).map(lambda pairs: tuple(pairs.items()))
+SAMPLES = st.builds(
+    Sample,
+    st.floats(allow_nan=False),
+    st.dictionaries(st.sampled_from(["c", "g", "k", "le"]), VALUES).map(lambda pairs: tuple(pairs.items())),
+    st.sampled_from(["", "_sum"]),
+)
+
+
+@given(st.lists(st.tuples(OWNERS, st.lists(SAMPLES, min_size=1, max_size=3)), min_size=1, max_size=6))
+def test_the_lines_are_those_of_the_client_whatever_the_owners_labels(
+    rows: list[tuple[Labels, list[Sample]]],
+) -> None:
+    table = Table([ROW])
+    for owner, samples in rows:
+        table.write(table.add(owner), samples)
+    assert by_the_table(table) == by_the_client([owner for owner, _ in rows], [samples for _, samples in rows])
+
+
+@given(was=OWNERS, becomes=OWNERS, other=OWNERS, samples=st.lists(SAMPLES, min_size=1, max_size=3))
+def test_an_owner_is_shown_with_the_labels_that_it_was_given_last(
+    was: Labels, becomes: Labels, other: Labels, samples: list[Sample]
+) -> None:
+    table = Table([ROW])
+    row = table.add(was)
+    table.write(row, samples)
+    table.write(table.add(other), samples)
+    by_the_table(table)
+    table.rename(row, becomes)
+    table.write(row, samples)
+    assert by_the_table(table) == by_the_client([becomes, other], [samples, samples])
+
+
+def test_what_happens_after_a_metric_was_handed_out_has_no_part_in_its_lines() -> None:
+    table, samples = Table([ROW]), [Sample(1.0, (("c", "x"),))]
+    first, second = table.add((("a", "1"),)), table.add((("a", "2"),))
+    table.write(first, samples)
+    table.write(second, samples)
+    before = by_the_table(table)
+    [(_, rows)] = table.families()
+    table.remove(second)
+    table.write(table.add((("a", "3"),)), [Sample(3.0)])
+    table.write(table.add((("a", "4"),)), [Sample(4.0)])
+    table.rename(first, (("a", "5"),))
+    assert ROW.text_header() + b"".join(rows) == before != by_the_table(table)
+
+
+def test_owners_may_have_labels_of_more_names_than_there_are_marks_of_one_byte() -> None:
+    # Before, between and behind the labels of the samples, so many of each.
+    owners = [tuple((f"{name}{number}", "1") for number in range(many) for name in "adhl") for many in range(1, 20)]
+    samples = [Sample(1.0, (("c", "x"), ("k", "y"))), Sample(2.0, (("g", "z"),))]
+    table = Table([ROW])
+    for owner in owners:
+        table.write(table.add(owner), samples)
+    assert by_the_table(table) == by_the_client([*owners], [samples] * len(owners))
+    marked = {
+        stretch.mark
+        for owner in owners
+        for sample in samples
+        for stretch in braces(label_names(tuple(name for name, _ in owner)), sample.labels)[1]
+    }
+    assert {len(mark) for mark in marked} == {1, 2}

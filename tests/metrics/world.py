@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.model import Watch
 from exporter.judgement.expectation import judge
-from exporter.metrics.exposition import Exposition
+from exporter.metrics.exposition import Exposition, Rendered
+from exporter.metrics.negotiation import chosen_format
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.store import Store
 from exporter.results import ProbeResult
@@ -27,6 +28,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def rendered(exposition: Exposition, accept: str = "") -> Rendered:
+    """The whole document at once, as nobody in the daemon takes it."""
+    form = chosen_format(accept)
+    return Rendered(form.value, None, b"".join(exposition.pieces(form)))
 
 
 class World:
@@ -72,7 +79,7 @@ class World:
             self.store.record(result, judgement, interval)
 
     def text(self) -> str:
-        return self.exposition.render("").body.decode()
+        return rendered(self.exposition).body.decode()
 
     def families(self) -> list[Metric]:
         return list(text_string_to_metric_families(self.text()))

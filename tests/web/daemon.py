@@ -1,13 +1,13 @@
 """A daemon that stands still: what the pages are tested against. Its targets and results are real values."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from exporter.judgement.expectation import judge
 from exporter.judgement.vantage import Vantage
 from exporter.judgement.variant import VariantSeen, VariantStanding
-from exporter.metrics.exposition import Rendered
+from exporter.metrics.negotiation import Format
 from exporter.metrics.state import HostState, TargetState
 from exporter.results import (
     CertificateFacts,
@@ -126,8 +126,8 @@ class StandingDaemon:
         self.host_states = hosts
         self.ways_out = vantages
         self.progress = progress
-        self.rendered = Rendered("text/plain; version=0.0.4; charset=utf-8", None, b"mailprobe_success 1\n")
-        self.accepted: list[str] = []
+        self.document = b"mailprobe_success 1.0\n# EOF\n"
+        self.asked_for: list[Format] = []
         self.broken: Exception | None = None
         self.faults: str | None = None
         self.reloads = 0
@@ -140,11 +140,11 @@ class StandingDaemon:
     def now(self) -> float:
         return NOW
 
-    def render_metrics(self, accept: str) -> Rendered:
-        self.accepted.append(accept)
+    def metrics(self, form: Format) -> Iterator[bytes]:
+        self.asked_for.append(form)
         if self.broken is not None:
             raise self.broken
-        return self.rendered
+        yield self.document
 
     def states(self) -> Iterable[TargetState]:
         return self.targets

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from exporter.metrics.exposition import Rendered
 from exporter.web.access import Access
 from exporter.web.application import application
 from exporter.web.connection import Limits
@@ -83,25 +82,25 @@ async def test_a_client_that_does_not_read_is_cut_off_under_tls(ground: Yard, ca
     logging.getLogger("exporter.web.connection").addHandler(cut)
     daemon = StandingDaemon()
     # More than the kernel's buffers of both ends take.
-    daemon.rendered = Rendered("text/plain", None, b"x" * 32_000_000)
+    daemon.document = b"x" * 32_000_000
     async with serve(application(daemon), service(ground), Limits(send=0.05)) as (url,):
         # The reader's buffer fills, and then it reads no more.
         reader, writer = await secured(url, ground)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await cut.event.wait()
         with closing(writer):
-            assert len(await rest(reader)) < len(daemon.rendered.body)
+            assert len(await rest(reader)) < len(daemon.document)
     logging.getLogger("exporter.web.connection").removeHandler(cut)
 
 
 async def test_a_large_answer_arrives_whole_under_tls(ground: Yard) -> None:
     daemon = StandingDaemon()
-    daemon.rendered = Rendered("text/plain", None, b"0123456789" * 1_000_000)
+    daemon.document = b"0123456789" * 1_000_000
     async with serve(application(daemon), service(ground)) as (url,):
         reader, writer = await secured(url, ground)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         await status(reader)
-        assert await reader.read() == daemon.rendered.body
+        assert await reader.read() == daemon.document
         writer.close()
         await writer.wait_closed()
 

@@ -8,7 +8,7 @@ import re
 import aiohttp
 import pytest
 
-from exporter.metrics.exposition import Rendered
+from exporter.metrics.negotiation import Format
 from exporter.metrics.state import TargetState
 from exporter.web.asset import ASSETS
 from tests.web.browser import browsing
@@ -224,15 +224,15 @@ async def test_other_pages_are_served_while_a_reload_takes_its_time() -> None:
         daemon.reload_may_end.set()
 
 
-async def test_the_accept_header_reaches_the_renderer_as_it_was_sent() -> None:
+async def test_the_format_is_the_one_that_the_accept_header_asks_for() -> None:
     wanted = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
     daemon = StandingDaemon()
-    daemon.rendered = Rendered("application/openmetrics-text; version=1.0.0; charset=utf-8", None, b"# EOF\n")
+    daemon.document = b"# EOF\n"
     async with browsing(daemon) as browser:
         reply = await browser.ask("/metrics", Accept=wanted)
         await browser.ask("/metrics")
-    assert daemon.accepted == [wanted, ""]
-    assert reply.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert daemon.asked_for == [Format.OPENMETRICS, Format.TEXT_0]
+    assert reply.headers["Content-Type"] == Format.OPENMETRICS.value
     assert reply.headers["Vary"] == "Accept, Accept-Encoding"
     assert reply.body == b"# EOF\n"
 
@@ -255,7 +255,7 @@ async def test_metrics_are_compressed_for_those_who_want_it(
     accept_encoding: dict[str, str], compressed: bool, body: bytes
 ) -> None:
     daemon = StandingDaemon()
-    daemon.rendered = Rendered(PLAIN, None, body)
+    daemon.document = body
     async with browsing(daemon) as browser:
         reply = await browser.ask("/metrics", **accept_encoding)
     assert reply.headers.get("Content-Encoding") == ("gzip" if compressed else None)

@@ -10,7 +10,6 @@ from contextlib import closing, suppress
 import pytest
 from aiohttp import web
 
-from exporter.metrics.exposition import Rendered
 from exporter.web.address import ListenError
 from exporter.web.application import application
 from exporter.web.connection import Limits
@@ -171,21 +170,21 @@ async def test_a_client_that_does_not_read_is_cut_off(caplog: pytest.LogCaptureF
     logging.getLogger("exporter.web.connection").addHandler(cut)
     daemon = StandingDaemon()
     # More than the kernel's buffers of both ends take.
-    daemon.rendered = Rendered("text/plain", None, b"x" * 32_000_000)
+    daemon.document = b"x" * 32_000_000
     async with browsing(daemon, Limits(send=0.05)) as browser:
         reader, writer = await dial(browser.url, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await cut.event.wait()
         with closing(writer):
-            assert len(await rest(reader)) < len(daemon.rendered.body)
+            assert len(await rest(reader)) < len(daemon.document)
         assert (await browser.ask("/-/healthy")).status == 200
     logging.getLogger("exporter.web.connection").removeHandler(cut)
 
 
 async def test_a_large_answer_arrives_whole() -> None:
     daemon = StandingDaemon()
-    daemon.rendered = Rendered("text/plain", None, b"0123456789" * 1_000_000)
+    daemon.document = b"0123456789" * 1_000_000
     async with browsing(daemon) as browser:
-        assert (await browser.ask("/metrics")).body == daemon.rendered.body
+        assert (await browser.ask("/metrics")).body == daemon.document
 
 
 async def test_clients_too_many_are_refused_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -295,12 +294,12 @@ async def test_the_end_does_not_wait_longer_than_its_grace() -> None:
 
 async def test_the_end_does_not_wait_for_a_client_that_does_not_read() -> None:
     daemon = StandingDaemon()
-    daemon.rendered = Rendered("text/plain", None, b"x" * 32_000_000)
+    daemon.document = b"x" * 32_000_000
     async with listen(application(daemon), ["127.0.0.1:0"], Limits(stop=0.01)) as (url,):
         reader, writer = await dial(url, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert await status(reader) == b"HTTP/1.1 200 OK"
     with closing(writer):
-        assert len(await rest(reader)) < len(daemon.rendered.body)
+        assert len(await rest(reader)) < len(daemon.document)
 
 
 @needs_ipv6
