@@ -25,6 +25,7 @@ OWNERS = {
     "cryptography": {"probe.tls", "probe.certificate", "demo", "web"},
     "dns": {"probe.resolve"},
     "idna": {"config.hostname", "probe.certificate.names"},
+    "isal": {"metrics"},
     "jinja2": {"web"},
     "markupsafe": {"web"},
     "prometheus_client": {"metrics", "web"},

@@ -4,19 +4,19 @@ Prometheus' text format (0.0.4, and 1.0.0, which is the same for our names) and 
 one piece, no sample carries a timestamp, and the exporter's own families come last: with OpenMetrics' end mark.
 """
 
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from exporter.metrics.negotiation import Format
 from exporter.metrics.store import Store
 
-# Level 1 takes a sixth of the time of the usual level 9, and the result is a quarter larger (measured on 100,000
-# series, 10.8 MB: 31 against 180 ms, 836 against 673 KB).
+# Of ISA-L, which takes a sixth of the time of zlib's level 1 and a fourteenth of its usual level 6; the result is an
+# eighth and a third larger (measured on 100,000 series, 14 MB: 3.6, 21 and 51 ms; 502, 443 and 381 KB).
 _GZIP_LEVEL = 1
 
 # Of a metric with nine samples each, the phases, so many targets take about a millisecond.
@@ -33,7 +33,7 @@ class Rendered:
 
     def compressed(self) -> "Rendered":
         """The same in gzip. Safe in another thread, and lets other threads run meanwhile."""
-        return replace(self, content_encoding="gzip", body=zlib.compress(self.body, _GZIP_LEVEL, wbits=31))
+        return replace(self, content_encoding="gzip", body=isal_zlib.compress(self.body, _GZIP_LEVEL, wbits=31))
 
 
 class Exposition:

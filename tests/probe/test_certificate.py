@@ -291,6 +291,50 @@ def test_a_verdict_is_kept_until_a_date_of_the_chain_passes(authorities: Authori
     assert after.faults == (F.EXPIRED,)
 
 
+def test_the_verdicts_of_all_chains_of_a_name_are_kept_and_of_too_many_the_latest(authorities: Authorities) -> None:
+    class Small(CertificateJudge):
+        CHAINS = 2
+
+    judge = Small(TrustStores([authorities.file]), Clock(NOW))
+    chains = [authorities.middle.issue([NAME]).chain for _ in range(3)]
+
+    verdicts = [judge.examine(chain, NAME, authorities.file)[1] for chain in chains]
+
+    assert judge.examine(chains[1], NAME, authorities.file)[1] is verdicts[1]
+    assert judge.examine(chains[2], NAME, authorities.file)[1] is verdicts[2]
+    assert judge.examine(chains[0], NAME, authorities.file)[1] is not verdicts[0]
+    assert judge.examine(chains[0], NAME, authorities.file)[1] == verdicts[0]
+
+
+def test_a_server_with_many_chains_pushes_no_other_name_out(authorities: Authorities) -> None:
+    class Small(CertificateJudge):
+        CAPACITY, CHAINS = 2, 2
+
+    judge = Small(TrustStores([authorities.file]), Clock(NOW))
+    chains = [authorities.middle.issue([NAME]).chain for _ in range(4)]
+    kept = judge.examine(chains[0], "other.example.org", authorities.file)[1]
+
+    for chain in chains:
+        judge.examine(chain, NAME, authorities.file)
+
+    assert judge.examine(chains[0], "other.example.org", authorities.file)[1] is kept
+
+
+def test_of_too_many_names_the_latest_are_kept(authorities: Authorities) -> None:
+    class Small(CertificateJudge):
+        CAPACITY = 2
+
+    judge = Small(TrustStores([authorities.file]), Clock(NOW))
+    names = [f"host{number}.example.org" for number in range(3)]
+    chain = authorities.middle.issue(names).chain
+
+    verdicts = [judge.examine(chain, name, authorities.file)[1] for name in names]
+
+    assert judge.examine(chain, names[2], authorities.file)[1] is verdicts[2]
+    assert judge.examine(chain, names[1], authorities.file)[1] is verdicts[1]
+    assert judge.examine(chain, names[0], authorities.file)[1] is not verdicts[0]
+
+
 def test_other_roots_make_every_verdict_anew(authorities: Authorities, tmp_path: Path) -> None:
     chain = authorities.stranger.issue([NAME]).chain
     file = tmp_path / "roots.pem"

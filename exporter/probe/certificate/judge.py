@@ -20,6 +20,7 @@ from exporter.results import CertificateFacts, CertificateFault, CertificateVerd
 class _Examination:
     """What one chain is and is worth, from the instant `made` to the first date after it, in Unix seconds."""
 
+    digest: bytes
     facts: tuple[CertificateFacts, ...]
     verdict: CertificateVerdict
     made: float
@@ -29,14 +30,18 @@ class _Examination:
 class CertificateJudge:
     """Examines what servers sent. One for the whole process; `trust` replaces the roots on a reload."""
 
-    # Twice the targets of a large installation; an entry is a few hundred bytes, since a chain is kept as its digest.
-    CAPACITY = 16384
+    # Names; more than the targets of the largest installation that one process carries. One with its chain is some 500
+    # bytes, since a chain is kept as its digest.
+    CAPACITY = 65536
+    # Chains of a name: nine ports, each with one for either kind of key, at three addresses. A server that shows a new
+    # one at every probe pushes out its own.
+    CHAINS = 54
 
     def __init__(self, stores: TrustStores, clock: Callable[[], float] = time.time) -> None:
         self._stores = stores
         self._clock = clock
         self._reader = Reader()
-        self._examinations: dict[tuple[bytes, str, str | None], _Examination] = {}
+        self._examinations: dict[tuple[str, str | None], tuple[_Examination, ...]] = {}
 
     def trust(self, stores: TrustStores) -> None:
         """Use other roots from now on; every verdict is made anew.
@@ -51,21 +56,27 @@ class CertificateJudge:
     ) -> tuple[tuple[CertificateFacts, ...], CertificateVerdict]:
         """The facts of every certificate in `chain` (DER, as sent, not empty) and the verdict for `reference`."""
         now = self._clock()
-        key = (_digest(chain), reference, ca_file)
-        known = self._examinations.get(key)
-        # Before it was made as well: the clock may have been ahead then.
-        if known is None or not known.made <= now <= known.valid_until:
-            known = self._examined(chain, reference, ca_file, now)
-            if len(self._examinations) >= self.CAPACITY:
-                del self._examinations[next(iter(self._examinations))]
-            self._examinations[key] = known
-        return known.facts, known.verdict
+        digest = _digest(chain)
+        known = self._examinations.get((reference, ca_file), ())
+        for one in known:
+            # Before it was made as well: the clock may have been ahead then.
+            if one.digest == digest and one.made <= now <= one.valid_until:
+                return one.facts, one.verdict
+        made = self._examined(digest, chain, reference, ca_file, now)
+        if not known and len(self._examinations) >= self.CAPACITY:
+            del self._examinations[next(iter(self._examinations))]
+        others = [one for one in known if one.digest != digest]
+        self._examinations[reference, ca_file] = (*others[-self.CHAINS + 1 :], made)
+        return made.facts, made.verdict
 
-    def _examined(self, chain: tuple[bytes, ...], reference: str, ca_file: str | None, now: float) -> _Examination:
+    def _examined(
+        self, digest: bytes, chain: tuple[bytes, ...], reference: str, ca_file: str | None, now: float
+    ) -> _Examination:
         readings = [self._reader.read(der, position) for position, der in enumerate(chain)]
         path = self._stores[ca_file].path(chain, now)
         on_path = [self._reader.read(der) for der in path.certificates]
         return _Examination(
+            digest,
             facts=tuple(reading.facts for reading in readings),
             verdict=_verdict(readings, path, on_path, reference, now),
             made=now,
