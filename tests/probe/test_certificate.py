@@ -264,6 +264,17 @@ def test_no_damage_to_a_certificate_raises_anything(
     assert verdict.faults
 
 
+def test_a_name_with_an_attribute_of_a_wrong_length_is_read_without_a_warning(
+    authorities: Authorities, sound: bytes
+) -> None:
+    # The common names become countries (2.5.4.6), which have two letters.
+    der = sound.replace(b"\x06\x03\x55\x04\x03", b"\x06\x03\x55\x04\x06")
+
+    (facts,), _ = examine(authorities, Credential((der,), b""))
+
+    assert facts.subject == f"C={NAME}"
+
+
 def test_the_number_of_names_kept_is_bounded(authorities: Authorities) -> None:
     credential = authorities.middle.issue([f"host{number}.example.org" for number in range(MAX_NAMES + 50)])
 

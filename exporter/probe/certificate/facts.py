@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 
@@ -89,8 +88,8 @@ class Reader:
 def _read(der: bytes, fingerprint: str) -> Reading:
     try:
         with warnings.catch_warnings():
-            # The parser announces what it will refuse one day; today the facts are wanted.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            # The parser complains of odd names, and announces what it will refuse one day; the facts are wanted.
+            warnings.simplefilter("ignore")
             return _strict(x509.load_der_x509_certificate(der), fingerprint)
     except _REFUSALS:
         return _tolerant(der, fingerprint)
