@@ -27,6 +27,7 @@ _WATCH_ALL = Watch()
 _NO_SIGHTINGS = Sightings()
 _NO_MEMORY = StarttlsMemory()
 _NEVER_TRIED = Reach()
+_MICROSECONDS = 6
 _NO_HISTORY = History()
 _VARIANTS = tuple(Variant)
 
@@ -46,7 +47,8 @@ class GreetingLatency:
         """With one more latency, in seconds."""
         bucket = bisect_left(GREETING_BUCKETS, latency)
         counts = (*self.counts[:bucket], self.counts[bucket] + 1, *self.counts[bucket + 1 :])
-        return GreetingLatency(counts, self.total + latency)
+        # Latencies are whole microseconds, and so is their sum but for what binary fractions make of it.
+        return GreetingLatency(counts, round(self.total + latency, _MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)

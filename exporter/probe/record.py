@@ -20,6 +20,11 @@ from exporter.results import (
 )
 from exporter.targets import Target
 
+# Decimals of seconds. The clocks are no finer, and what is shown for longer than a probe lasts should not end in noise.
+_MICROSECONDS = 6
+# Those of Prometheus' own timestamps.
+_MILLISECONDS = 3
+
 
 @dataclass(slots=True)
 class Record:
@@ -54,18 +59,18 @@ class Record:
         self.durations.append((phase, max(seconds, 0.0)))
 
     def result(self) -> ProbeResult:
-        """Everything, frozen."""
+        """Everything, frozen; durations in whole microseconds, the instant in whole milliseconds."""
         return ProbeResult(
             target=self.target,
-            started=self.started,
-            duration=self.duration,
+            started=round(self.started, _MILLISECONDS),
+            duration=round(self.duration, _MICROSECONDS),
             outcome=self.outcome,
             phase=self.failed_in or self.phase,
             detail=self.detail,
             resolution=self.resolution,
             address=self.address,
             port_open=self.port_open,
-            durations=tuple(self.durations),
+            durations=tuple([(phase, round(seconds, _MICROSECONDS)) for phase, seconds in self.durations]),
             clock=self.clock,
             findings=self.findings,
             tls=self.tls,

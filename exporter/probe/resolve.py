@@ -43,6 +43,9 @@ _ABSENCE_TTL = 300.0
 _TRY_SECONDS = 2.0
 _LIFETIME_SECONDS = 5.0
 
+# Decimals of the seconds that a lookup took.
+_MICROSECONDS = 6
+
 _RECORDS = {IpFamily.IPV4: dns.rdatatype.A, IpFamily.IPV6: dns.rdatatype.AAAA}
 
 
@@ -321,7 +324,7 @@ def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution
         outcome=outcome,
         ipv4=ipv4.addresses if ipv4 is not None else None,
         ipv6=ipv6.addresses if ipv6 is not None else None,
-        duration=duration,
+        duration=round(duration, _MICROSECONDS),
         detail="; ".join(dict.fromkeys(answer.detail for answer in answers.values() if answer.detail)),
         failed=tuple(
             family for family, answer in answers.items() if answer.outcome in (Outcome.DNS_ERROR, Outcome.LOCAL_ERROR)
