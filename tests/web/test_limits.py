@@ -11,6 +11,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
+from gzip import decompress
 from pathlib import Path
 
 import aiohttp
@@ -172,6 +173,16 @@ async def test_an_answer_is_shared_only_by_those_who_take_the_same_format_and_en
         answer = await scrapes.answer(accept, gzip=gzip, asked=asked)
         assert (answer.content_encoding == "gzip") is gzip
     assert made == [Format.TEXT_0, Format.TEXT_0, Format.OPENMETRICS, Format.OPENMETRICS]
+
+
+async def test_a_long_answer_is_the_same_compressed_or_not() -> None:
+    # So many that some are compressed in another thread and the last ones are not.
+    document = [bytes([number % 251]) * number for number in range(3000)]
+    scrapes, asked = Scrapes(lambda form: iter(document)), asyncio.get_running_loop().time()
+    plain = await scrapes.answer("", gzip=False, asked=asked)
+    compressed = await scrapes.answer("", gzip=True, asked=asked)
+    assert (plain.content_encoding, plain.body) == (None, b"".join(document))
+    assert (compressed.content_encoding, decompress(compressed.body)) == ("gzip", plain.body)
 
 
 async def test_others_have_their_turn_while_a_long_answer_is_made() -> None:
