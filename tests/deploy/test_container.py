@@ -104,7 +104,7 @@ def test_it_shakes_hands_and_reads_certificates_when_confined(image: Image, tmp_
     temporary = {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}
     command = ["demo", "--web.listen-address=:10125"]
     with running(image, tmp_path, command=command, mounts=[temporary]) as container:
-        wait_for(container, "/metrics", 'mailprobe_certificate_valid{host="healthy.mail.example"')
+        wait_for(container, "/metrics", 'mailprobe_certificate_valid{check="chain",host="healthy.mail.example"')
 
 
 def test_a_changed_configuration_is_read_on_sighup_and_sigterm_ends_it_well(
