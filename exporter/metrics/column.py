@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from exporter.metrics.figures import Figures, Frame
 from exporter.metrics.line import Sample, number
 from exporter.metrics.metric import Metric
-from exporter.metrics.naming import LabelNames, Stretch, braces
+from exporter.metrics.naming import NAME_MARK, LabelNames, Stretch, braces
 
 State = TypeVar("State", contravariant=True)
 
@@ -19,6 +19,9 @@ class Column(Generic[State]):
 
     def __init__(self, metric: Metric[State]) -> None:
         self.metric = metric
+        # Lines that are others at every probe are kept by each owner for itself. Without the name of the metric they
+        # take two fifths less, 700 bytes a target.
+        self.name = NAME_MARK if metric.reads is None else metric.name
         # Empty where there is no line.
         self.cells: list[bytes] = []
         self.stretches: set[Stretch] = set()
@@ -48,7 +51,7 @@ class Column(Generic[State]):
     def _named(self, sample: Sample, owner: LabelNames) -> str:
         inside, stretches = braces(owner, sample.labels)
         self.stretches.update(stretches)
-        return f"{self.metric.name}{sample.suffix}{inside}"
+        return f"{self.name}{sample.suffix}{inside}"
 
 
 # What a server of its own makes of lines, such as those of its certificate, passes through; an entry is some 300 bytes.

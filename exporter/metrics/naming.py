@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 
 from exporter.metrics.line import Labels, label
 
-# Not printable, so no label can hold them; a line feed ends a line. One byte each: to replace two takes twice the time.
-_MARKS: Final = "".join(map(chr, (*range(10), *range(11, 32))))
+# Marks are not printable, so no label can hold them, and a line feed ends a line. They are one byte each, since to
+# replace two takes twice the time. This one stands for the name of a metric.
+NAME_MARK: Final = "\x1f"
+_MARKS: Final = "".join(map(chr, (*range(10), *range(11, 31))))
 
 # Opens the marks of two characters, which only owners with labels of many different names make necessary.
 _LONG_MARK: Final = "\x7f"

@@ -118,6 +118,8 @@ class _Owners:
         for stretch in column.stretches:
             # bytes.replace takes as long as to join what is kept in pieces, which would take twice the memory.
             lines = map(bytes.replace, lines, repeat(stretch.mark.encode()), self._texts(stretch)[:])
+        if column.name != column.metric.name:
+            lines = map(bytes.replace, lines, repeat(column.name.encode()), repeat(column.metric.name.encode()))
         return lines
 
     def _texts(self, stretch: Stretch) -> list[bytes]:
