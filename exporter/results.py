@@ -13,6 +13,10 @@ from exporter.targets import IpFamily, Target
 
 _Part = TypeVar("_Part")
 
+# Decimals of a duration in seconds. The clocks are no finer, and what is shown for longer than a probe lasts should not
+# end in noise.
+MICROSECONDS = 6
+
 
 class Phase(StrEnum):
     """The stages of a probe in their order; the values are label values.

@@ -16,7 +16,15 @@ from exporter.judgement.security import StarttlsMemory, TlsFinding, tls_findings
 from exporter.judgement.sighting import Sightings
 from exporter.judgement.variant import KEY_TYPES, VariantSeen, VariantStanding
 from exporter.metrics.history import History
-from exporter.results import CertificateFacts, CertificateVerdict, Outcome, Phase, ProbeResult, Resolution
+from exporter.results import (
+    MICROSECONDS,
+    CertificateFacts,
+    CertificateVerdict,
+    Outcome,
+    Phase,
+    ProbeResult,
+    Resolution,
+)
 from exporter.targets import IpFamily, PortState, Service, Target, Variant
 
 # Seconds. Few, because every one is a series of every target: 0.1 is a near server that is well, 0.5 a far one, 2 what
@@ -27,7 +35,6 @@ _WATCH_ALL = Watch()
 _NO_SIGHTINGS = Sightings()
 _NO_MEMORY = StarttlsMemory()
 _NEVER_TRIED = Reach()
-_MICROSECONDS = 6
 _NO_HISTORY = History()
 _VARIANTS = tuple(Variant)
 
@@ -48,7 +55,7 @@ class GreetingLatency:
         bucket = bisect_left(GREETING_BUCKETS, latency)
         counts = (*self.counts[:bucket], self.counts[bucket] + 1, *self.counts[bucket + 1 :])
         # Latencies are whole microseconds, and so is their sum but for what binary fractions make of it.
-        return GreetingLatency(counts, round(self.total + latency, _MICROSECONDS))
+        return GreetingLatency(counts, round(self.total + latency, MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)

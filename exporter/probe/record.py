@@ -7,6 +7,7 @@ session leaves everything that was learnt before.
 from dataclasses import dataclass, field
 
 from exporter.results import (
+    MICROSECONDS,
     CertificateFacts,
     CertificateVerdict,
     Findings,
@@ -20,9 +21,7 @@ from exporter.results import (
 )
 from exporter.targets import Target
 
-# Decimals of seconds. The clocks are no finer, and what is shown for longer than a probe lasts should not end in noise.
-_MICROSECONDS = 6
-# Those of Prometheus' own timestamps.
+# Decimals of an instant in seconds: those of Prometheus' own timestamps.
 _MILLISECONDS = 3
 
 
@@ -63,14 +62,14 @@ class Record:
         return ProbeResult(
             target=self.target,
             started=round(self.started, _MILLISECONDS),
-            duration=round(self.duration, _MICROSECONDS),
+            duration=round(self.duration, MICROSECONDS),
             outcome=self.outcome,
             phase=self.failed_in or self.phase,
             detail=self.detail,
             resolution=self.resolution,
             address=self.address,
             port_open=self.port_open,
-            durations=tuple([(phase, round(seconds, _MICROSECONDS)) for phase, seconds in self.durations]),
+            durations=tuple([(phase, round(seconds, MICROSECONDS)) for phase, seconds in self.durations]),
             clock=self.clock,
             findings=self.findings,
             tls=self.tls,

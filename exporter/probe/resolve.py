@@ -22,7 +22,7 @@ import dns.resolver
 
 from exporter.probe.certificate.names import ascii_name, ip_literal
 from exporter.probe.transport import LOCAL_ERRORS
-from exporter.results import Outcome, Resolution
+from exporter.results import MICROSECONDS, Outcome, Resolution
 from exporter.targets import IpFamily
 
 # Shorter than five seconds, and each port of a host would ask again; longer than an hour, and a moved host is missed.
@@ -42,9 +42,6 @@ _ABSENCE_TTL = 300.0
 # lookup.
 _TRY_SECONDS = 2.0
 _LIFETIME_SECONDS = 5.0
-
-# Decimals of the seconds that a lookup took.
-_MICROSECONDS = 6
 
 _RECORDS = {IpFamily.IPV4: dns.rdatatype.A, IpFamily.IPV6: dns.rdatatype.AAAA}
 
@@ -324,7 +321,7 @@ def _resolution(answers: dict[IpFamily, _Answer], duration: float) -> Resolution
         outcome=outcome,
         ipv4=ipv4.addresses if ipv4 is not None else None,
         ipv6=ipv6.addresses if ipv6 is not None else None,
-        duration=round(duration, _MICROSECONDS),
+        duration=round(duration, MICROSECONDS),
         detail="; ".join(dict.fromkeys(answer.detail for answer in answers.values() if answer.detail)),
         failed=tuple(
             family for family, answer in answers.items() if answer.outcome in (Outcome.DNS_ERROR, Outcome.LOCAL_ERROR)
