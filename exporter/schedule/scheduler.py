@@ -1,8 +1,9 @@
 """The schedule: one agenda for all targets, one task for each probe that is under way.
 
 A target keeps its place in the rhythm (`spread`), waits for its turn at its host and address (`pacing`), is slowed down
-while it does not want us (`backoff`, `outage`) and is probed sooner once when its state changed. A probe that outlasts
-its interval is not joined by a second one; the round is reported as missed.
+while it does not want us (`backoff`, `outage`) and is probed sooner once when its state changed. Where many are due
+within a moment, they begin together (`company`). A probe that outlasts its interval is not joined by a second one; the
+round is reported as missed.
 
 A variant of a target is made where it is `wanted`, rarely and far from every other one at its address (`spacing`). It
 tells nothing about its target's health: it is no part of the first round and of an outage, and nothing confirms it.
@@ -24,6 +25,7 @@ from exporter.results import Outcome, ProbeResult
 from exporter.schedule.agenda import Agenda
 from exporter.schedule.alarm import Alarm
 from exporter.schedule.backoff import ANSWERS, LOSSES, REFUSALS
+from exporter.schedule.company import company
 from exporter.schedule.entry import Entry
 from exporter.schedule.limits import Limits
 from exporter.schedule.outage import Outage
@@ -239,6 +241,8 @@ class Scheduler:
         now = asyncio.get_running_loop().time()
         try:
             while (entry := self._agenda.take(now)) is not None:
+                self._start(entry)
+            for entry in company(self._agenda, now):
                 self._start(entry)
         except Exception as fault:
             # From here it only comes to the loop, which logs it and goes on: run() ends with it.

@@ -34,7 +34,7 @@ class Sessions:
     def begun(self, entry: Entry, due: float | None, visit: Visit) -> None:
         """Note that it is the turn of this one."""
         if due is not None:
-            self._lags.append(asyncio.get_running_loop().time() - due)
+            self._lags.append(max(0.0, asyncio.get_running_loop().time() - due))
         self.entries.add(entry)
         entry.visit = visit
         entry.address = visit.address

@@ -16,6 +16,7 @@ Compared with others, in turns and within one run:
 
 Compared with itself:
 
+    company    CPU time of sessions that begin together, and one by one
     load       what probes tell with 1,000 clients at the HTTP side, and with none
     workers    throughput of two worker processes
     scale      40,000 targets beside 1,333: not among those that run unless named
@@ -54,6 +55,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import (
+    company,
     cores,
     exporters,
     extent,
@@ -99,6 +101,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "probe": Benchmark(probe.measure, 1),
     "memory": Benchmark(memory.measure, 1, process.unavailable),
     "lookups": Benchmark(lookups.measure, 3),
+    "company": Benchmark(company.measure, 1, process.unavailable),
     "load": Benchmark(load.measure, 3, process.unavailable),
     "workers": Benchmark(workers.measure, 3, workers.unavailable),
     "scale": Benchmark(scale.measure, 12, process.unavailable, unasked=False),

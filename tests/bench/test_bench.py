@@ -16,7 +16,21 @@ from rich.console import Console
 
 from exporter.demo.mint import Authority
 from exporter.targets import TlsMode
-from tests.bench import cores, extent, fleet, flight, latency, load, lookups, memory, probe, scale, scrape, workers
+from tests.bench import (
+    company,
+    cores,
+    extent,
+    fleet,
+    flight,
+    latency,
+    load,
+    lookups,
+    memory,
+    probe,
+    scale,
+    scrape,
+    workers,
+)
 from tests.bench.__main__ import BENCHMARKS, Benchmark, figure_table, main, measured, ratio_table
 from tests.bench.crowd import DELAY, HELD, crowd
 from tests.bench.exporters import INTERVAL
@@ -77,6 +91,13 @@ def test_probe_yields_ratios() -> None:
     ratios, _ = assert_well_formed(probe.measure(TINY), "probe")
     assert_against_others(ratios)
     assert {row.case for row in ratios} == set(probe.CASES)
+
+
+def test_company_compares_the_same_sessions_with_themselves() -> None:
+    available("company")
+    ratios, _ = assert_well_formed(company.measure(TINY), "company")
+    assert {(row.contender, row.against) for row in ratios} == {(company.TOGETHER, company.SINGLY)}
+    assert [row.case for row in ratios] == [str(case) for case in company.CASES]
 
 
 def test_memory_yields_a_ratio() -> None:

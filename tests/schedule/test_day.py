@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from exporter.schedule.company import COMPANY_MOST
 from exporter.schedule.limits import Limits
 from tests.manual_loop import START, run
 from tests.schedule.world import World, run_for, smallest_gaps, target
@@ -57,5 +58,6 @@ def test_ten_thousand_targets_are_spread_evenly_and_none_is_forgotten() -> None:
     assert world.most_sessions <= Limits().max_sessions
     assert scheduler.first_round_done
     per_second = Counter(int(at - START) for at, _ in world.started)
-    # A sixtieth in each second of the first round, and four standard deviations.
-    assert max(per_second[second] for second in range(60)) <= 10_000 / 60 + 4 * (10_000 / 60) ** 0.5
+    # A sixtieth in each second of the first round, four standard deviations, and who began early, with the last of it.
+    most = 10_000 / 60 + 4 * (10_000 / 60) ** 0.5 + COMPANY_MOST
+    assert max(per_second[second] for second in range(60)) <= most
