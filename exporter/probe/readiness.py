@@ -11,6 +11,8 @@ import socket
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
 
+from exporter.probe.watch import READ, WRITE, watch
+
 # The first timer comes no later than this, whatever is waited for: most sessions are over by then, and a short wait
 # behind a long one, the goodbye's behind the greeting's, finds a timer that is early enough.
 _FIRST_TIMER_SECONDS = 2.0
@@ -26,7 +28,9 @@ class Readiness:
     def __init__(self, sock: socket.socket) -> None:
         self._descriptor = sock.fileno()
         self._loop = asyncio.get_running_loop()
-        self._watched = False
+        self._watch = watch()
+        # What is watched for; 0: nothing.
+        self._watched = 0
         self._wait = _Wait(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -34,22 +38,15 @@ class Readiness:
 
     def readable(self, deadline: float) -> Awaitable[None]:
         """Return when there may be something to read; DeadlineExceeded at `deadline` on the loop's clock."""
-        if not self._watched:
-            self._loop.add_reader(self._descriptor, self._settle)
-            self._watched = True
+        self._watch_for(READ)
         self._expire_at(deadline)
         return self._wait
 
-    async def writable(self, deadline: float) -> None:
+    def writable(self, deadline: float) -> Awaitable[None]:
         """Return when there may be room to write, or a connection was made or refused; else DeadlineExceeded."""
-        # What can be read does not matter now, and would wake the loop again and again.
-        self._unwatch()
-        self._loop.add_writer(self._descriptor, self._settle)
-        try:
-            self._expire_at(deadline)
-            await self._wait
-        finally:
-            self._loop.remove_writer(self._descriptor)
+        self._watch_for(WRITE)
+        self._expire_at(deadline)
+        return self._wait
 
     def close(self) -> None:
         """Wait for nothing any more."""
@@ -84,10 +81,19 @@ class Readiness:
         else:
             self._wait.end(DeadlineExceeded())
 
+    def _watch_for(self, event: int) -> None:
+        if self._watched == event:
+            return
+        if self._watched:
+            self._watch.change(self._descriptor, event, self._settle)
+        else:
+            self._watch.enter(self._descriptor, event, self._settle)
+        self._watched = event
+
     def _unwatch(self) -> None:
         if self._watched:
-            self._loop.remove_reader(self._descriptor)
-            self._watched = False
+            self._watch.strike(self._descriptor)
+            self._watched = 0
 
 
 class _Wait:
