@@ -41,6 +41,19 @@ def test_what_is_made_and_stays_starts_no_full_collection() -> None:
     assert full_collections_while_much_is_made() > 0
 
 
+def test_what_is_new_is_looked_at_less_often_and_before_it_is_much() -> None:
+    def looks() -> int:
+        before = gc.get_stats()[0]["collections"]
+        kept = [[number] for number in range(MANY)]
+        assert len(kept) == MANY
+        return int(gc.get_stats()[0]["collections"] - before)
+
+    often = looks()
+    with cycles.seldom():
+        seldom = looks()
+    assert often / 10 < seldom < often / 2
+
+
 def test_garbage_with_cycles_that_has_grown_old_is_gone_within_the_hour() -> None:
     async def scenario() -> None:
         collecting = asyncio.ensure_future(cycles.collect())

@@ -14,9 +14,9 @@ from exporter.schedule.entry import Entry
 COMPANY_SECONDS: Final = 0.25
 
 # Fewer save little, and a schedule that has no eight in a quarter of a second is kept to the instant; more than a few
-# dozen save nothing more (see `tests.bench company`).
+# dozen save next to nothing more.
 COMPANY_LEAST: Final = 8
-COMPANY_MOST: Final = 32
+COMPANY_MOST: Final = 64
 
 
 def company(agenda: Agenda[Entry], now: float) -> list[Entry]:
