@@ -1,8 +1,8 @@
 """Run the benchmarks: `make bench`, or `python -m tests.bench [NAME …] [--size SIZE] [--rounds N] [--json FILE]`.
 
-`make bench` runs all but `scale`, for about forty minutes, and writes build/bench.json besides the tables; arguments go
-into BENCH_ARGS, as in `make bench BENCH_ARGS=scale`. The Python that measures is the one that made .venv; another one
-is measured with `make bench PYTHON=/usr/bin/python3 VENV=build/venv`.
+`make bench` runs all of them, for about an hour, and writes build/bench.json besides the tables; arguments go into
+BENCH_ARGS, as in `make bench BENCH_ARGS="fleet --rounds 1"`. The Python that measures is the one that made .venv;
+another one is measured with `make bench PYTHON=/usr/bin/python3 VENV=build/venv`.
 
 Compared with others, in turns and within one run:
 
@@ -19,7 +19,7 @@ Compared with itself:
     company    CPU time of sessions that begin together, and one by one
     load       what probes tell with 1,000 clients at the HTTP side, and with none
     workers    throughput of two worker processes
-    scale      40,000 targets beside 1,333: not among those that run unless named
+    scale      40,000 targets beside 1,333
     extent     samples and bytes of a scrape by the number of hosts
 
 What is measured, and what each contender does and does not do, is written at the head of its module. The first three
@@ -90,7 +90,6 @@ class Benchmark:
     measure: Callable[[Size], Sequence[Row]]
     minutes: float
     unavailable: Callable[[], str | None] = _nothing
-    unasked: bool = True
 
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
@@ -104,7 +103,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "company": Benchmark(company.measure, 1, process.unavailable),
     "load": Benchmark(load.measure, 3, process.unavailable),
     "workers": Benchmark(workers.measure, 3, workers.unavailable),
-    "scale": Benchmark(scale.measure, 12, process.unavailable, unasked=False),
+    "scale": Benchmark(scale.measure, 14, process.unavailable),
     "extent": Benchmark(extent.measure, 1),
 }
 
@@ -118,8 +117,8 @@ def main(arguments: Sequence[str]) -> None:
         size = replace(size, rounds=options.rounds, **fewer)
     # A file or a pipe has no width; the tables' own is about this.
     console = Console(width=None if sys.stdout.isatty() else 170)
-    names = options.names or [name for name, benchmark in BENCHMARKS.items() if benchmark.unasked]
-    rows, failed = measured({name: BENCHMARKS[name] for name in names}, size, console)
+    chosen = {name: BENCHMARKS[name] for name in options.names or BENCHMARKS}
+    rows, failed = measured(chosen, size, console)
     facts = machine()
     ratios = [row for row in rows if isinstance(row, Ratio)]
     figures = [row for row in rows if isinstance(row, Figure)]
@@ -198,7 +197,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         + ", ".join(f"{name} {benchmark.minutes:g}" for name, benchmark in BENCHMARKS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all but scale unless named")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all unless named")
     parser.add_argument(
         "--size", choices=_SIZES, default="usual", help="how much work it is; tiny shows only that all of it runs"
     )
