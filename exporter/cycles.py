@@ -16,7 +16,7 @@ from contextlib import contextmanager
 # open: some kilobytes each, of which an hour cannot bring many.
 SECONDS = 3600.0
 
-# New objects that are worth a look: those of a hundred sessions, which take a fraction of a millisecond.
+# New objects that are worth a look: more than sessions that begin together hold.
 _YOUNGEST = 5000
 
 # Collections of the generation before, which are hundreds of allocations each: the largest number that is taken.

@@ -1,6 +1,6 @@
 """Run the benchmarks: `make bench`, or `python -m tests.bench [NAME …] [--size SIZE] [--rounds N] [--json FILE]`.
 
-`make bench` runs all of them, for about an hour, and writes build/bench.json besides the tables; arguments go into
+`make bench` runs all of them, for some 45 minutes, and writes build/bench.json besides the tables; arguments go into
 BENCH_ARGS, as in `make bench BENCH_ARGS="fleet --rounds 1"`. The Python that measures is the one that made .venv;
 another one is measured with `make bench PYTHON=/usr/bin/python3 VENV=build/venv`.
 
