@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 # The data's way; the last ones join the parts.
 ROOMS = (
-    *("targets", "results", "config", "protocols", "probe", "schedule"),
+    *("targets", "results", "batch", "config", "protocols", "probe", "schedule"),
     *("judgement", "metrics", "web", "demo", "check", "log", "journal", "cycles", "daemon", "cli"),
 )
 

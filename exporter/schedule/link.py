@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable
 from typing import Final
 
+from exporter.batch import Batch
 from exporter.schedule.message import Message
 
 _LENGTH_BYTES: Final = 4
@@ -20,10 +21,9 @@ class Link(asyncio.Protocol):
     def __init__(self, receive: Callable[[Message], None], lost: Callable[[], None]) -> None:
         self._receive = receive
         self._lost = lost
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._incoming = bytearray()
-        self._outgoing: list[Message] = []
+        self._outgoing: Batch[Message] = Batch(self._write)
         # How many have arrived so far: a sign of life.
         self.frames = 0
 
@@ -33,13 +33,11 @@ class Link(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Say it at the end of this turn of the loop; nothing happens where nobody listens any more."""
-        if not self._outgoing:
-            self._loop.call_soon(self._flush)
-        self._outgoing.append(message)
+        self._outgoing.add(message)
 
     def end(self) -> None:
         """Say what is still to be said, and nothing after it; the other side can go on until it ends as well."""
-        self._flush()
+        self._outgoing.close()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write_eof()
 
@@ -64,8 +62,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._lost()
 
-    def _flush(self) -> None:
-        messages, self._outgoing = self._outgoing, []
-        if messages and self._transport is not None and not self._transport.is_closing():
+    def _write(self, messages: list[Message]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
             data = pickle.dumps(messages, pickle.HIGHEST_PROTOCOL)
             self._transport.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)

@@ -14,12 +14,13 @@ traceback instead of showing old numbers for ever.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from exporter.batch import Batch
 from exporter.probe.seams import ProbeFunction
 from exporter.results import Outcome, ProbeResult
 from exporter.schedule.agenda import Agenda
@@ -83,12 +84,13 @@ class Scheduler:
         self._outages: dict[tuple[str, IpFamily], Outage] = {}
         self._probes = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
+        # Sessions that began together mostly end together; their results are settled so too.
+        self._finished: Batch[tuple[Entry, ProbeResult | None]] = Batch(self._settle_finished)
         self._sessions = Sessions(self._pacing)
         self._ordinary = 0
         self._delivered = 0
         self._running = False
-        self._origin = 0.0
-        self._stop_at = 0.0
+        self._origin = self._stop_at = 0.0
         # Nothing is started any more, and `run()` is to end: because of `stop()`, or of a fault that it raises.
         self._closed = False
         self._fault: Exception | None = None
@@ -239,20 +241,24 @@ class Scheduler:
         if self._closed:
             return
         now = asyncio.get_running_loop().time()
-        try:
+        with self._ending_with_a_fault():
             while (entry := self._agenda.take(now)) is not None:
                 self._start(entry)
             for entry in company(self._agenda, now):
                 self._start(entry)
+        if (first := self._agenda.first()) is not None:
+            self._alarm.set(first)
+
+    @contextmanager
+    def _ending_with_a_fault(self) -> Iterator[None]:
+        """For what the loop calls: there, an exception only comes to the loop, which logs it and goes on."""
+        try:
+            yield
         except Exception as fault:
-            # From here it only comes to the loop, which logs it and goes on: run() ends with it.
             self._closed = True
             self._fault = fault
             self._halt.set()
             raise
-        first = self._agenda.first()
-        if first is not None:
-            self._alarm.set(first)
 
     def _start(self, entry: Entry) -> None:
         entry.round = entry.due
@@ -263,8 +269,7 @@ class Scheduler:
         elif not entry.is_variant:
             self._missed(entry.target)
         # The end of this round, should the probe last so long; moved when the result is there.
-        free = entry.slowed or entry.is_variant
-        entry.due = entry.round + entry.interval if free else self._next_regular(entry)
+        entry.due = entry.round + entry.interval if entry.slowed or entry.is_variant else self._next_regular(entry)
         self._agenda.put(entry, entry.due)
 
     def _next_regular(self, entry: Entry) -> float:
@@ -276,20 +281,26 @@ class Scheduler:
         return regular_instant(self._origin, entry.phase, entry.target.interval, not_before)
 
     async def _run_probe(self, entry: Entry, due: float) -> None:
+        result: ProbeResult | None = None
         try:
             if entry.is_variant:
                 result = await self._probe_variant(entry)
             else:
                 result = await self._probe(entry.target, partial(self._sessions.hold, entry, due))
-            entry.task = None
-            if result is not None and self._entries.get(entry.target.key) is entry:
-                self._settle(entry, result)
         except Exception:
             # The group ends the others now, but not what is started after this moment.
             self._closed = True
             raise
         finally:
-            entry.task = entry.visit = None
+            self._finished.add((entry, result))
+
+    def _settle_finished(self, finished: list[tuple[Entry, ProbeResult | None]]) -> None:
+        with self._ending_with_a_fault():
+            for entry, result in finished:
+                entry.task = None
+                if result is not None and self._entries.get(entry.target.key) is entry:
+                    self._settle(entry, result)
+                entry.visit = None
 
     async def _probe_variant(self, entry: Entry) -> ProbeResult | None:
         """Wait where its session will be made, and make it if it is still wanted then."""
@@ -386,3 +397,4 @@ class Scheduler:
             await asyncio.wait(sessions, timeout=max(0.0, self._stop_at - asyncio.get_running_loop().time()))
         for task in list(self._tasks):
             task.cancel()
+        self._finished.close()
