@@ -79,8 +79,9 @@ TARGET_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         Scope.TARGET,
         unit="seconds",
         labels=("phase",),
-        help="Time of each phase that the last scheduled probe completed. greeting_first_byte and greeting both begin "
-        "when the connection (with implicit TLS: the handshake) is complete, so the first is part of the second.",
+        help="Time of each phase that the last scheduled probe completed, as far as the server and the network took "
+        "it: what mailprobe itself does in between is left out. greeting_first_byte and greeting both begin when the "
+        "connection (with implicit TLS: the handshake) is complete, so the first is part of the second.",
         samples=read.phase_durations,
     ),
     Metric(

@@ -32,6 +32,8 @@ class Readiness:
         # What is watched for; 0: nothing.
         self._watched = 0
         self._wait = _Wait(self._loop)
+        # Another one, since nothing that happens to the socket may end it.
+        self._turn = _Wait(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -47,6 +49,11 @@ class Readiness:
         self._watch_for(WRITE)
         self._expire_at(deadline)
         return self._wait
+
+    def turn(self) -> Awaitable[None]:
+        """Return when it is time to speak, in this turn of the loop or in the next, and whatever the socket is like."""
+        self._watch.afterwards(self._turn.end)
+        return self._turn
 
     def close(self) -> None:
         """Wait for nothing any more."""

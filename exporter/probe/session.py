@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.certificate.names import ascii_name
 from exporter.probe.names import address_literal, tls_server_name
+from exporter.probe.phase import PhaseClock
 from exporter.probe.readiness import DeadlineExceeded
 from exporter.probe.record import Record
 from exporter.probe.tls import NotTls, TlsClient, TlsError, TlsSession
@@ -75,8 +76,9 @@ class Session:
         # What TLS has to say by itself (the last flight of a handshake, the answer to a key update) waits for the next
         # command, if that comes before anything is read: one segment less, and the server answers both at once.
         self._tls_may_speak = False
-        # Of the current phase: when it began, until when it may last, and when its last bytes arrived.
-        self._began = self._deadline = self._arrived = self._started
+        # Of the current phase: how long it took so far, and until when it may last.
+        self._clock = PhaseClock(self._started)
+        self._deadline = self._started
 
     async def run(self) -> None:
         """Hold the session from connect to close. Raises nothing for what a server or the network did."""
@@ -114,7 +116,7 @@ class Session:
     async def _converse(self) -> None:
         service = self._target.service
         self._dialog = open_dialog(service.protocol, service.tls, self._ehlo_name())
-        self._began = self._arrived = self._connection.established
+        self._clock.arrived(self._connection.established)
         try:
             if service.tls is TlsMode.IMPLICIT:
                 await self._handshake()
@@ -133,7 +135,7 @@ class Session:
         finally:
             if self._tls is not None:
                 # RFC 8446 §6.1: whoever ends a session says so, however it went; nobody waits for an answer.
-                self._connection.send_now(self._tls.close())
+                self._connection.say_last(self._tls.close())
             self._record.findings = self._dialog.findings()
             self._record.transcript = self._dialog.transcript
 
@@ -161,18 +163,18 @@ class Session:
     def _limit(self, phase: Phase) -> None:
         """A phase begins now."""
         self._record.phase = phase
-        self._began = self._loop.time()
-        self._deadline = min(self._end, self._began + _seconds(self._target.timeouts, phase))
+        now = self._loop.time()
+        self._clock.begin(now)
+        self._deadline = min(self._end, now + _seconds(self._target.timeouts, phase))
 
     def _complete(self) -> None:
         """The phase is over; it lasted until its last bytes arrived."""
-        self._record.took(self._record.phase, self._arrived - self._began)
+        self._record.took(self._record.phase, self._clock.elapsed)
 
     def _await_greeting(self) -> None:
-        # Both greeting phases count from here: the connection's establishment, or the end of an implicit handshake.
-        began = self._connection.established if self._tls is None else self._arrived
         self._limit(Phase.GREETING_FIRST_BYTE)
-        self._began = began
+        # Both greeting phases count from here: the connection's establishment, or the end of an implicit handshake.
+        self._clock.begin_with_last()
         if self._tls is not None:
             self._take(self._tls)
 
@@ -182,7 +184,7 @@ class Session:
         if self._tls_may_speak:
             await self._flush()
         segment = await self._connection.receive(self._deadline)
-        self._arrived = segment.arrived
+        self._clock.arrived(segment.arrived)
         if not segment.data:
             self._dialog.receive_eof()
         elif self._tls is None:
@@ -207,7 +209,7 @@ class Session:
 
     async def _write(self, data: bytes) -> None:
         if self._tls is None:
-            await self._connection.send(data, self._deadline)
+            await self._send(data)
         else:
             self._tls.encrypt(data)
             await self._flush()
@@ -215,7 +217,10 @@ class Session:
     async def _flush(self) -> None:
         self._tls_may_speak = False
         if self._tls is not None and (data := self._tls.outgoing()):
-            await self._connection.send(data, self._deadline)
+            await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
+        self._clock.sent(await self._connection.send(data, self._deadline))
 
     def _refuse_plaintext_before_tls(self) -> None:
         # A TLS server waits for the client, so whatever is here already was not encrypted (RFC 3207 §4.2).
@@ -235,9 +240,11 @@ class Session:
         session = self._means.tls.session(server_name, self._target.variant)
         complete = session.handshake()
         while not complete:
-            await self._connection.send(session.outgoing(), self._deadline)
+            # Nothing where half a record has arrived.
+            if data := session.outgoing():
+                await self._send(data)
             segment = await self._connection.receive(self._deadline)
-            self._arrived = segment.arrived
+            self._clock.arrived(segment.arrived)
             if not segment.data:
                 self._record.fail(Outcome.CLOSED_EARLY, "closed during the TLS handshake")
                 raise _Ended
@@ -255,7 +262,7 @@ class Session:
         except TlsError:
             self._record.tls_alert = session.refusal
             # RFC 8446 §6.2: whoever gives up says why.
-            await self._connection.send(session.outgoing(), self._deadline)
+            await self._send(session.outgoing())
             raise
         except NotTls:
             implicit = self._target.service.tls is TlsMode.IMPLICIT

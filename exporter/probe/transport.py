@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from exporter.probe.kernel import Stamps, acknowledge_at_once, ask_for_stamps, handshake_round_trip
 from exporter.probe.readiness import DeadlineExceeded, Readiness
+from exporter.probe.watch import watch
 from exporter.results import LatencyClock, Outcome
 
 # Larger than most replies, and one whole TLS record (RFC 8446 §5.2); it is allocated anew for each read.
@@ -78,12 +79,14 @@ class Connection:
         """`clock` is the loop's."""
         self._sock = sock
         self._readiness = readiness
+        self._time = clock
         now = clock()
         self._stamps = Stamps(sock, clock)
         # Something was read, and nothing has been sent since that acknowledges it.
         self._unacknowledged = False
         # A failure that was met while what the server had said before it is still to be read.
         self._broken = broken
+        self._last_words = b""
         self.started = started
         round_trip = handshake_round_trip(sock)
         told = round_trip is not None and started + round_trip <= now
@@ -97,12 +100,14 @@ class Connection:
         address: str = self._sock.getsockname()[0]
         return address.partition("%")[0]
 
-    async def send(self, data: bytes, deadline: float) -> None:
-        """Write all of `data`; TransportError or DeadlineExceeded otherwise.
+    async def send(self, data: bytes, deadline: float) -> float:
+        """Write all of `data`, and say when that began (on the loop's clock); else TransportError or DeadlineExceeded.
 
         A connection that the server has torn down is told by the next `receive` that finds nothing more to read: what
         the server said before it hung up, an alert or a refusal, is the better reason.
         """
+        await self._readiness.turn()
+        began = self._time()
         while data and self._broken is None:
             try:
                 data = data[self._sock.send(data) :]
@@ -114,11 +119,11 @@ class Connection:
                 raise _failure(error.errno or 0, "sending") from error
             else:
                 self._unacknowledged = False
+        return began
 
-    def send_now(self, data: bytes) -> None:
-        """Write what there is room for; a last word that nobody waits for."""
-        with suppress(OSError):
-            self._sock.send(data)
+    def say_last(self, data: bytes) -> None:
+        """Have `data` written before the end, as far as there is room; nobody waits for it."""
+        self._last_words = data
 
     async def receive(self, deadline: float) -> Segment:
         """Wait for the next bytes or the end of the stream; TransportError or DeadlineExceeded otherwise."""
@@ -153,8 +158,14 @@ class Connection:
         return Segment(data, now)
 
     def close(self) -> None:
-        """Close at once. What was sent before is still delivered."""
+        """Close when it is time to speak. What was sent before is still delivered."""
         self._readiness.close()
+        watch().afterwards(self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self._last_words:
+            with suppress(OSError):
+                self._sock.send(self._last_words)
         self._sock.close()
 
 
@@ -169,6 +180,7 @@ async def connect(address: str, port: int, *, source: str | None, deadline: floa
     try:
         _bind(sock, source)
         clock = asyncio.get_running_loop().time
+        await readiness.turn()
         started = clock()
         number = _begin(sock, address, port)
         if number == errno.EINPROGRESS:

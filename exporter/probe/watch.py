@@ -3,6 +3,10 @@
 asyncio's own watching makes a handle for every change and for every event, and keeps two lists of them: with a dozen of
 both in a session that is a twentieth of its processor time with TLS and a tenth without (measured in turns, with this
 and with asyncio's). Here a socket is entered once, changed once and struck out, and what is ready is called at once.
+
+Connecting, speaking and hanging up wait until all that is ready was read, and are then done for all sockets in a row:
+the kernel's way out is walked again and again, and a server that is near is woken once for many of us. That takes a
+tenth of a session's processor time, with TLS and without, and hanging up a twentieth more without (measured likewise).
 """
 
 import asyncio
@@ -10,6 +14,8 @@ import selectors
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
+
+from exporter.batch import Batch
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -20,6 +26,7 @@ class Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._selector = selectors.DefaultSelector()
+        self._batch: Batch[Callable[[], object]] = Batch(_call_all)
         # What Linux, the BSDs and macOS have can itself be waited for: it is readable while something in it is ready.
         loop.add_reader(self._selector, self._look)
 
@@ -38,9 +45,18 @@ class Watch:
     def __contains__(self, descriptor: int) -> bool:
         return descriptor in self._selector.get_map()
 
+    def afterwards(self, call: Callable[[], object]) -> None:
+        """Call `call` when everything that is ready now was called, with all others that asked for it meanwhile."""
+        self._batch.add(call)
+
     def _look(self) -> None:
         for key, _ in self._selector.select(0):
             key.data()
+
+
+def _call_all(calls: list[Callable[[], object]]) -> None:
+    for call in calls:
+        call()
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()

@@ -6,7 +6,9 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -31,9 +33,13 @@ from exporter.probe.certificate.trust import TrustStores
 from exporter.probe.prober import Prober
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
+from exporter.probe.watch import READ, watch
 from exporter.results import Capability, CertificateFault, LatencyClock, Outcome, Phase, ProbeResult
 from exporter.targets import Protocol, Timeouts, TlsMode, Variant
-from tests.probe.conftest import NOW, Addresses, at_once, target
+from tests.manual_loop import ManualLoop, run
+from tests.probe.conftest import HOST, NOW, Addresses, at_once, target
+
+T = TypeVar("T")
 
 Probe = Callable[..., Awaitable[ProbeResult]]
 
@@ -574,3 +580,50 @@ async def test_a_server_without_the_key_type_refuses_with_an_alert_that_is_kept(
     # RFC 8446 §6.2: handshake_failure.
     assert result.tls_alert == 40
     assert (result.certificates, result.verdict, result.tls) == ((), None, None)
+
+
+def test_while_others_speak_before_it_the_clock_of_a_phase_stands_still() -> None:
+    """A neighbour that is ready in the same turn takes five seconds to speak, every time."""
+
+    async def story() -> ProbeResult:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ManualLoop)
+        nudged, nudge = socket.socketpair()
+
+        def speak_slowly() -> None:
+            nudged.recv(1)
+            watch().afterwards(partial(loop.advance, 5.0))
+
+        with nudged, nudge, socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            watch().enter(nudged.fileno(), READ, speak_slowly)
+            means = Means(TlsClient(), CertificateJudge(TrustStores([])), None)
+            prober = Prober(Addresses({HOST: ("127.0.0.1",)}), means)
+            probe = asyncio.create_task(prober(target(listener.getsockname()[1], tls=NONE), at_once))
+            server, _ = await ready(listener.accept)
+            with server:
+                server.setblocking(False)
+                for answer in (GREETING.data, OFFER.data):
+                    # Until it waits for this.
+                    await asyncio.sleep(0.001)
+                    nudge.send(b"x")
+                    server.send(answer)
+                    await ready(partial(server.recv, 512))
+                server.send(b"221 bye\r\n")
+                result = await probe
+            watch().strike(nudged.fileno())
+        return result
+
+    result = run(story())
+    assert result.outcome is Outcome.OK
+    assert result.duration >= 5.0
+    assert dict(result.durations)[Phase.CAPABILITIES] < 5.0
+
+
+async def ready(attempt: Callable[[], T]) -> T:
+    """What `attempt` gives as soon as it need not wait."""
+    while True:
+        try:
+            return attempt()
+        except BlockingIOError:
+            await asyncio.sleep(0)

@@ -5,10 +5,13 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 
 import pytest
 
 from exporter.probe.transport import Connection, connect
+from exporter.probe.watch import watch
+from tests.manual_loop import ManualLoop, run
 
 LATER = 3600.0
 
@@ -57,11 +60,11 @@ async def test_what_is_not_answered_is_acknowledged_before_more_is_waited_for() 
         await ours.receive(later())
         more = asyncio.create_task(ours.receive(later()))
         await asyncio.sleep(0)
-        waiting = told(server, UNACKNOWLEDGED)
+        unacknowledged = told(server, UNACKNOWLEDGED)
         server.send(b"250 the rest\r\n")
 
         assert (await more).data == b"250 the rest\r\n"
-        assert waiting == 0
+        assert unacknowledged == 0
 
 
 @on_linux
@@ -97,12 +100,17 @@ async def test_given_up_while_it_connects_the_socket_is_closed_and_not_watched(f
     loop = asyncio.get_running_loop()
     descriptor = next_descriptor()
     task = asyncio.create_task(connect("127.0.0.1", full.getsockname()[1], source=None, deadline=later()))
-    await asyncio.sleep(0)
+    # It begins, it is its turn, and there it waits.
+    for _ in range(3):
+        await asyncio.sleep(0)
+    waited = descriptor in watch()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
+    assert waited
     assert next_descriptor() == descriptor
+    assert descriptor not in watch()
     assert not loop.remove_writer(descriptor)
     assert not loop.remove_reader(descriptor)
 
@@ -129,16 +137,80 @@ async def test_given_up_at_any_wait_nothing_is_watched_once_it_is_closed(case: s
                 ours.close()
 
         task = asyncio.create_task(wait())
-        await asyncio.sleep(0)
+        # It begins, it is its turn to speak, and there it waits.
+        for _ in range(3):
+            await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     assert not loop.remove_writer(descriptor)
     assert not loop.remove_reader(descriptor)
+    assert descriptor not in watch()
+
+
+async def test_given_up_before_its_turn_no_connection_is_begun() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        task = asyncio.create_task(connect("127.0.0.1", listener.getsockname()[1], source=None, deadline=later()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+async def test_all_that_has_arrived_is_read_before_anybody_speaks() -> None:
+    course: list[str] = []
+
+    async def answer(ours: Connection, name: str) -> None:
+        await ours.receive(later())
+        course.append(f"{name} has read")
+        await ours.send(b"EHLO\r\n", later())
+        course.append(f"{name} has spoken")
+
+    async with connected() as (one, its_server), connected() as (other, other_server), asyncio.TaskGroup() as group:
+        group.create_task(answer(one, "one"))
+        group.create_task(answer(other, "the other"))
+        await asyncio.sleep(0)
+        its_server.send(b"220 hello\r\n")
+        other_server.send(b"220 hello\r\n")
+
+    assert course == ["one has read", "the other has read", "one has spoken", "the other has spoken"]
+
+
+def test_what_is_sent_began_when_those_before_had_spoken_and_so_did_the_connection() -> None:
+    async def story() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ManualLoop)
+        slow = partial(loop.advance, 5.0)
+        before = loop.time()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            watch().afterwards(slow)
+            ours = await connect("127.0.0.1", listener.getsockname()[1], source=None, deadline=later())
+            watch().afterwards(slow)
+            sent = await ours.send(b"EHLO\r\n", later())
+            ours.close()
+            await asyncio.sleep(0)
+        return ours.started - before, sent - before
+
+    assert run(story()) == (5.0, 10.0)
+
+
+async def test_the_last_words_are_said_before_the_end_and_the_end_comes_with_the_turn() -> None:
+    async with connected() as (ours, server):
+        ours.say_last(b"goodbye")
+        ours.close()
+        await asyncio.sleep(0)
+
+        assert server.recv(64) == b"goodbye"
+        assert server.recv(64) == b""
 
 
 def next_descriptor() -> int:
-    """The number that the next socket gets: the lowest that is free."""
+    """The number that the next socket gets: the lowest that is free, once the loop's watch has its own."""
+    watch()
     with socket.socket() as sock:
         return sock.fileno()
