@@ -51,7 +51,8 @@ def test_what_is_new_is_looked_at_less_often_and_before_it_is_much() -> None:
     often = looks()
     with cycles.seldom():
         seldom = looks()
-    assert often / 10 < seldom < often / 2
+    # 25,000 small objects are a few megabytes, and looked through in less than a millisecond.
+    assert MANY / 25_000 <= seldom < often / 2
 
 
 def test_garbage_with_cycles_that_has_grown_old_is_gone_within_the_hour() -> None:
