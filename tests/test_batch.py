@@ -21,7 +21,7 @@ def test_what_comes_in_one_turn_is_dealt_with_once_in_its_order_and_not_before_t
         await asyncio.sleep(0)
 
     run(story())
-    assert dealt == [[9, 0, 1, 2], [10]] or dealt == [[9], [0, 1, 2], [10]]
+    assert dealt == [[9, 0, 1, 2], [10]]
 
 
 def test_what_comes_while_others_are_dealt_with_is_dealt_with_after_them() -> None:
