@@ -15,7 +15,7 @@ class PhaseClock:
         self._began = self._seen = instant
 
     def begin(self, instant: float) -> None:
-        """A phase begins: now, or when something was to be waited for that came later."""
+        """A phase begins."""
         self._began = instant
 
     def begin_with_last(self) -> None:
