@@ -21,6 +21,7 @@ from exporter.config.show import effective_text
 from exporter.judgement.expectation import Judgement, holds, judge
 from exporter.judgement.vantage import Vantage, worth_asking
 from exporter.judgement.variant import variant_target, worth_making
+from exporter.metrics.compression import Passage
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.lag import LoopLag
 from exporter.metrics.negotiation import Format
@@ -183,8 +184,8 @@ class Daemon:
     def now(self) -> float:
         return time.time()
 
-    def metrics(self, form: Format) -> Iterator[bytes]:
-        return self._exposition.pieces(form)
+    def metrics(self, form: Format) -> Iterator[bytes | Passage]:
+        return self._exposition.parts(form)
 
     def states(self) -> Iterable[TargetState]:
         return self._store.states()

@@ -6,17 +6,13 @@ one piece, no sample carries a timestamp, and the exporter's own families come l
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from exporter.metrics.compression import Compression
+from exporter.metrics.compression import Compression, Passage
 from exporter.metrics.negotiation import Format
 from exporter.metrics.store import Store
-
-# Of a metric with nine samples each, the phases, so many targets take about a millisecond.
-_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +41,16 @@ class Exposition:
             form: choose_encoder(form.value)[0] for form in Format
         }
 
-    def pieces(self, form: Format) -> Iterator[bytes]:
-        """A document in this format, piece by piece, so that whoever has something else to do can do it in between.
+    def parts(self, form: Format) -> Iterator[bytes | Passage]:
+        """A document in this format, part by part, so that whoever has something else to do can do it in between.
 
-        A family is of one moment, that in which its first piece is asked for; two may be of different ones.
+        A family is of one moment, that in which its first part is asked for; two may be of different ones.
         """
-        for metric, rows in self._store.families():
+        for metric, lines in self._store.families():
             yield metric.openmetrics_header() if form is Format.OPENMETRICS else metric.text_header()
-            while some := tuple(islice(rows, _ROWS)):
-                yield b"".join(some)
+            yield from lines.parts()
         yield self._own[form](self._registry)
+
+    def pieces(self, form: Format) -> Iterator[bytes]:
+        """The same as text."""
+        return (part.text() if isinstance(part, Passage) else part for part in self.parts(form))

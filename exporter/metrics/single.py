@@ -16,7 +16,7 @@ from exporter.metrics.exposition import Rendered
 from exporter.metrics.metric import Kind, Metric
 from exporter.metrics.negotiation import Format, chosen_format
 from exporter.metrics.state import FamilyState, HostState, TargetState, routed
-from exporter.metrics.table import Table
+from exporter.metrics.table import Lines, Table
 from exporter.results import ProbeResult
 from exporter.targets import IpFamily
 
@@ -49,7 +49,7 @@ def rendered(singles: Sequence[Single], accept: str, *, capability_metrics: bool
 
 def _families(
     singles: Sequence[Single], watch: Watch, *, capability_metrics: bool
-) -> Iterator[tuple[Metric[Never], Iterator[bytes]]]:
+) -> Iterator[tuple[Metric[Never], Lines[Never]]]:
     targets = Table(_lasting(metric for metric in TARGET_METRICS if capability_metrics or not metric.optional))
     hosts = Table(_lasting(HOST_METRICS))
     machine = Table(MACHINE_METRICS)

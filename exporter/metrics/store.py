@@ -24,7 +24,7 @@ from exporter.metrics.entry import Entry, Host
 from exporter.metrics.metric import Metric
 from exporter.metrics.neighbourhood import Neighbourhood, Touched
 from exporter.metrics.state import FamilyState, HostState, TargetState, routed
-from exporter.metrics.table import Table
+from exporter.metrics.table import Lines, Table
 from exporter.results import ProbeResult
 from exporter.targets import IpFamily, Target, TargetKey, Variant
 
@@ -136,7 +136,7 @@ class Store:
         """What is known of the way out of this network to each port, the lowest port first."""
         return self._neighbourhood.vantages()
 
-    def families(self) -> Iterator[tuple[Metric[Never], Iterator[bytes]]]:
+    def families(self) -> Iterator[tuple[Metric[Never], Lines[Never]]]:
         """Every metric that has a sample, in the order of the catalogue, with its lines as they are when it is asked
         for: what comes between two metrics shows in the later one.
         """

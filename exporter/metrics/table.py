@@ -5,7 +5,8 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Generic, TypeVar
 
-from exporter.metrics.column import Column
+from exporter.metrics.column import PASSAGE_ROWS, Column
+from exporter.metrics.compression import Passage
 from exporter.metrics.line import Labels, label
 from exporter.metrics.metric import Metric
 from exporter.metrics.naming import LabelNames, Stretch, label_names
@@ -51,6 +52,8 @@ class Table(Generic[State]):
         """Give an owner other labels, which its lines have at once; it has no line where their names are others."""
         before = self._owners.names[row]
         self._owners.put(row, owner)
+        for column in self._columns:
+            column.changed(row)
         if self._owners.names[row] is not before:
             self.clear(row)
 
@@ -77,14 +80,46 @@ class Table(Generic[State]):
     def clear(self, row: int) -> None:
         """Leave one owner without any line."""
         for column in self._columns:
-            column.cells[row] = b""
+            column.put(row, b"")
         self._written[row] = None
 
-    def families(self) -> Iterator[tuple[Metric[State], Iterator[bytes]]]:
-        """Every metric that has a line, with what each row has of it, as it is when the metric is handed out."""
+    def families(self) -> Iterator[tuple[Metric[State], "Lines[State]"]]:
+        """Every metric that has a line, with its lines as they are when the metric is handed out."""
         for column in self._columns:
             if any(column.cells):
-                yield column.metric, self._owners.inserted(column)
+                yield column.metric, Lines(column, self._owners.texts(column.stretches))
+
+
+class Lines(Generic[State]):
+    """What each row has of one metric, at one moment."""
+
+    def __init__(self, column: Column[State], texts: Iterable[tuple[bytes, list[bytes]]]) -> None:
+        """`texts`: by row, with the mark in the place of which they stand."""
+        self._cells = column.cells[:]
+        self._texts = [(mark, by_row[:]) for mark, by_row in texts]
+        self._names = (column.name.encode(), column.metric.name.encode())
+        # What changes at every probe is in no two documents, and a passage that is not full is soon another one.
+        full = len(self._cells) // PASSAGE_ROWS if column.metric.reads is not None else 0
+        self._keepings = [column.keeping(number) for number in range(full)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Row by row; empty where there is none."""
+        return self._rows(0, len(self._cells))
+
+    def parts(self) -> Iterator[bytes | Passage]:
+        """A thousand rows at a time: those that seldom change as a passage, the others put together."""
+        for number, first in enumerate(range(0, len(self._cells), PASSAGE_ROWS)):
+            rows = self._rows(first, first + PASSAGE_ROWS)
+            yield Passage(self._keepings[number], rows) if number < len(self._keepings) else b"".join(rows)
+
+    def _rows(self, first: int, end: int) -> Iterator[bytes]:
+        """The rows from one number to another, with the labels in place of the marks."""
+        lines: Iterator[bytes] = iter(self._cells[first:end])
+        for mark, texts in self._texts:
+            # bytes.replace takes as long as to join what is kept in pieces, which would take twice the memory.
+            lines = map(bytes.replace, lines, repeat(mark), texts[first:end])
+        mark, name = self._names
+        return lines if mark == name else map(bytes.replace, lines, repeat(mark), repeat(name))
 
 
 class _Owners:
@@ -112,15 +147,9 @@ class _Owners:
         for stretch, texts in self._stretches.items():
             texts[row] = _text(labels, stretch)
 
-    def inserted(self, column: Column[State]) -> Iterator[bytes]:
-        """The lines of each row with the labels in place of the marks; what happens from now on has no part in it."""
-        lines = iter(column.cells[:])
-        for stretch in column.stretches:
-            # bytes.replace takes as long as to join what is kept in pieces, which would take twice the memory.
-            lines = map(bytes.replace, lines, repeat(stretch.mark.encode()), self._texts(stretch)[:])
-        if column.name != column.metric.name:
-            lines = map(bytes.replace, lines, repeat(column.name.encode()), repeat(column.metric.name.encode()))
-        return lines
+    def texts(self, stretches: Iterable[Stretch]) -> Iterator[tuple[bytes, list[bytes]]]:
+        """What stands for each of these in the rows, with its mark."""
+        return ((stretch.mark.encode(), self._texts(stretch)) for stretch in stretches)
 
     def _texts(self, stretch: Stretch) -> list[bytes]:
         if stretch not in self._stretches:

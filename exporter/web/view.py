@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from exporter.judgement.vantage import Vantage
+from exporter.metrics.compression import Passage
 from exporter.metrics.negotiation import Format
 from exporter.metrics.state import HostState, TargetState
 from exporter.web.events import Changes
@@ -23,7 +24,7 @@ class DaemonView(Protocol):
     def now(self) -> float:
         """Unix seconds, on the clock that stamped the results."""
 
-    def metrics(self, form: Format) -> Iterator[bytes]:
+    def metrics(self, form: Format) -> Iterator[bytes | Passage]:
         """All metrics as a document in this format, in pieces; what happens in between may show in the later ones."""
 
     def states(self) -> Iterable[TargetState]:

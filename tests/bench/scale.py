@@ -141,6 +141,9 @@ async def _counted(running: Running, program: Program, seconds: float, scrapes: 
     """The processor time of a session, and the lag that each of the scrapes meanwhile showed."""
     client = Client(program.port)
     lags: list[float] = []
+    if scrapes:
+        # Prometheus was there before: what it was told then and is as it was is not compressed again.
+        await client.get("/metrics")
     before, cpu = running.account(), program.cpu()
     for _ in range(scrapes):
         await asyncio.sleep(seconds / scrapes)

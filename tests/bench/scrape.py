@@ -136,7 +136,7 @@ class ByMailprobe:
         return asyncio.run(self._pause())
 
     async def _pause(self) -> float:
-        scrapes = Scrapes(self._exposition.pieces)
+        scrapes = Scrapes(self._exposition.parts)
         answer = asyncio.create_task(scrapes.answer("", gzip=True, asked=asyncio.get_running_loop().time()))
         longest, last = 0.0, time.thread_time()
         while not answer.done():

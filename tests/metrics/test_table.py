@@ -1,11 +1,12 @@
 """The table: every line is the one that prometheus_client writes, wherever the labels of its owner stand in it; and
 lines that stand because nothing was read that is another are those that would be written anew."""
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client import Metric as ClientMetric
@@ -15,6 +16,8 @@ from exporter.judgement.expectation import judge
 from exporter.judgement.sighting import Sightings
 from exporter.judgement.variant import VariantSeen, VariantStanding
 from exporter.metrics.catalogue import TARGET_METRICS
+from exporter.metrics.column import PASSAGE_ROWS
+from exporter.metrics.compression import Compression, Passage
 from exporter.metrics.line import Labels, Sample
 from exporter.metrics.metric import Kind, Metric, Scope
 from exporter.metrics.naming import braces, label_names
@@ -223,3 +226,82 @@ def test_owners_may_have_labels_of_more_names_than_there_are_marks_of_one_byte()
         for stretch in braces(label_names(tuple(name for name, _ in owner)), sample.labels)[1]
     }
     assert {len(mark) for mark in marked} == {1, 2}
+
+
+# One that seldom changes, as most are, so that its lines are kept compressed.
+STEADY: Metric[list[Sample]] = Metric(
+    "s", Kind.GAUGE, Scope.TARGET, help="Help.", samples=lambda state: state, reads=lambda state: state
+)
+
+
+def in_parts(table: Table[list[Sample]]) -> list[bytes | Passage]:
+    return [part for _, lines in table.families() for part in lines.parts()]
+
+
+def unpacked(parts: Iterable[bytes | Passage]) -> bytes:
+    compression = Compression()
+    compression.add(parts)
+    return gzip.decompress(compression.end())
+
+
+def in_rows(table: Table[list[Sample]]) -> bytes:
+    return b"".join(row for _, rows in table.families() for row in rows)
+
+
+def full_table() -> Table[list[Sample]]:
+    """Two full passages, and one that is not."""
+    table = Table([STEADY])
+    for number in range(2 * PASSAGE_ROWS + 5):
+        table.write(table.add((("host", f"h{number}"),)), [Sample(1.0)])
+    return table
+
+
+ROWS = st.integers(0, 2 * PASSAGE_ROWS + 4)
+CHANGES: dict[str, Callable[[Table[list[Sample]], int], None]] = {
+    "write": lambda table, row: table.write(row, [Sample(2.0)]),
+    "the same again": lambda table, row: table.write(row, [Sample(1.0)]),
+    "write one": lambda table, row: table.write_one("s", row, [Sample(3.0)]),
+    "clear": lambda table, row: table.clear(row),
+    "rename": lambda table, row: table.rename(row, (("host", "renamed"),)),
+    "other names": lambda table, row: table.rename(row, (("host", "renamed"), ("zone", "z"))),
+    "leave": lambda table, row: table.remove(row),
+    "join": lambda table, row: table.write(table.add((("host", f"new{row}"),)), [Sample(4.0)]),
+}
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), ROWS), min_size=1, max_size=6, unique_by=lambda one: one[1])
+)
+def test_what_is_kept_compressed_says_what_the_rows_say_after_every_change(changes: list[tuple[str, int]]) -> None:
+    table = full_table()
+    assert unpacked(in_parts(table)) == in_rows(table)
+    for change, row in changes:
+        CHANGES[change](table, row)
+        assert unpacked(in_parts(table)) == in_rows(table), change
+
+
+def test_lines_that_stay_as_they_are_are_kept_and_those_beside_a_change_are_not() -> None:
+    table = full_table()
+    unpacked(in_parts(table))
+    table.write(PASSAGE_ROWS + 1, [Sample(2.0)])
+    first, second, rest = in_parts(table)
+    assert isinstance(first, Passage)
+    assert isinstance(second, Passage)
+    assert isinstance(rest, bytes)
+    assert (first.segment is not None, second.segment is not None) == (True, False)
+
+
+def test_what_changes_at_every_probe_is_never_kept() -> None:
+    table = Table([ROW])
+    for number in range(PASSAGE_ROWS):
+        table.write(table.add((("a", str(number)),)), [Sample(1.0)])
+    assert all(isinstance(part, bytes) for part in in_parts(table))
+
+
+def test_a_line_that_changes_while_it_is_compressed_is_told_as_it_is_the_next_time() -> None:
+    table = full_table()
+    before, parts = in_rows(table), in_parts(table)
+    table.write(0, [Sample(2.0)])
+    assert unpacked(parts) == before
+    assert unpacked(in_parts(table)) == in_rows(table) != before

@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from exporter.metrics.compression import Keeping, Passage
 from exporter.metrics.negotiation import Format
 from exporter.targets import IpFamily, TargetKey
 from exporter.web.application import application
@@ -183,6 +184,21 @@ async def test_a_long_answer_is_the_same_compressed_or_not() -> None:
     compressed = await scrapes.answer("", gzip=True, asked=asked)
     assert (plain.content_encoding, plain.body) == (None, b"".join(document))
     assert (compressed.content_encoding, decompress(compressed.body)) == ("gzip", plain.body)
+
+
+async def test_an_answer_with_passages_is_the_same_compressed_or_not_and_the_next_time() -> None:
+    texts = [bytes([number % 251]) * number for number in range(3000)]
+    keepings = [Keeping() for _ in texts]
+
+    def pieces(form: Format) -> Iterator[bytes | Passage]:
+        for number, (text, keeping) in enumerate(zip(texts, keepings, strict=True)):
+            yield Passage(keeping, [text]) if number % 3 else text
+
+    scrapes, loop = Scrapes(pieces), asyncio.get_running_loop()
+    for moment in range(2):
+        plain = await scrapes.answer("", gzip=False, asked=loop.time() + moment)
+        compressed = await scrapes.answer("", gzip=True, asked=loop.time() + moment)
+        assert plain.body == decompress(compressed.body) == b"".join(texts)
 
 
 async def test_others_have_their_turn_while_a_long_answer_is_made() -> None:
