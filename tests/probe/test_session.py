@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ from exporter.probe.watch import READ, watch
 from exporter.results import Capability, CertificateFault, LatencyClock, Outcome, Phase, ProbeResult
 from exporter.targets import Protocol, Timeouts, TlsMode, Variant
 from tests.manual_loop import ManualLoop, run
-from tests.probe.conftest import HOST, NOW, Addresses, at_once, target
+from tests.probe.conftest import NOW, Addresses, at_once, target
 
 T = TypeVar("T")
 
@@ -582,42 +583,76 @@ async def test_a_server_without_the_key_type_refuses_with_an_alert_that_is_kept(
     assert (result.certificates, result.verdict, result.tls) == ((), None, None)
 
 
-def test_while_others_speak_before_it_the_clock_of_a_phase_stands_still() -> None:
-    """A neighbour that is ready in the same turn takes five seconds to speak, every time."""
-
+def test_while_others_speak_before_it_the_clock_of_a_phase_stands_still(probe: Probe) -> None:
     async def story() -> ProbeResult:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, ManualLoop)
-        nudged, nudge = socket.socketpair()
-
-        def speak_slowly() -> None:
-            nudged.recv(1)
-            watch().afterwards(partial(loop.advance, 5.0))
-
-        with nudged, nudge, socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.setblocking(False)
-            watch().enter(nudged.fileno(), READ, speak_slowly)
-            means = Means(TlsClient(), CertificateJudge(TrustStores([])), None)
-            prober = Prober(Addresses({HOST: ("127.0.0.1",)}), means)
-            probe = asyncio.create_task(prober(target(listener.getsockname()[1], tls=NONE), at_once))
-            server, _ = await ready(listener.accept)
-            with server:
-                server.setblocking(False)
-                for answer in (GREETING.data, OFFER.data):
-                    # Until it waits for this.
-                    await asyncio.sleep(0.001)
-                    nudge.send(b"x")
-                    server.send(answer)
-                    await ready(partial(server.recv, 512))
-                server.send(b"221 bye\r\n")
-                result = await probe
-            watch().strike(nudged.fileno())
-        return result
+        async with beside_a_slow_neighbour(probe, NONE) as (probing, server, nudge):
+            for answer in (GREETING.data, OFFER.data):
+                # Until it waits for this.
+                await asyncio.sleep(0.001)
+                nudge()
+                server.send(answer)
+                await ready(partial(server.recv, 512))
+            server.send(b"221 bye\r\n")
+            return await probing
 
     result = run(story())
     assert result.outcome is Outcome.OK
     assert result.duration >= 5.0
     assert dict(result.durations)[Phase.CAPABILITIES] < 5.0
+
+
+def test_a_handshake_in_two_round_trips_is_not_timed_while_others_speak_between_them(
+    probe: Probe, authority: Authority
+) -> None:
+    # RFC 5246 §7.3: the client finishes first, and has to say so before the server does.
+    tls = ServerTls(authority.issue(["mail.example.org"]), maximum=ssl.TLSVersion.TLSv1_2)
+
+    async def story() -> ProbeResult:
+        async with beside_a_slow_neighbour(probe, IMPLICIT) as (probing, server, nudge):
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            session = tls.wrap(incoming, outgoing)
+            incoming.write(await ready(partial(server.recv, 4096)))
+            with pytest.raises(ssl.SSLWantReadError):
+                session.do_handshake()
+            nudge()
+            server.send(outgoing.read())
+            incoming.write(await ready(partial(server.recv, 4096)))
+            session.do_handshake()
+            for answer in (GREETING.data, b"250 mail.example.org\r\n", b"221 bye\r\n"):
+                session.write(answer)
+                server.send(outgoing.read())
+                await ready(partial(server.recv, 4096))
+            return await probing
+
+    result = run(story())
+    assert (result.outcome, result.tls and result.tls.version) == (Outcome.OK, "TLSv1.2")
+    assert result.duration >= 5.0
+    assert dict(result.durations)[Phase.TLS] < 5.0
+
+
+@asynccontextmanager
+async def beside_a_slow_neighbour(
+    probe: Probe, tls: TlsMode
+) -> AsyncIterator[tuple[Awaitable[ProbeResult], socket.socket, Callable[[], object]]]:
+    """A probe, the server's end of its connection, and how to have a neighbour be ready in the same turn as it, who
+    then takes five seconds to speak."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ManualLoop)
+    nudged, nudge = socket.socketpair()
+
+    def speak_slowly() -> None:
+        nudged.recv(1)
+        watch().afterwards(partial(loop.advance, 5.0))
+
+    with nudged, nudge, socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        watch().enter(nudged.fileno(), READ, speak_slowly)
+        probing = asyncio.ensure_future(probe(listener.getsockname()[1], tls=tls))
+        server, _ = await ready(listener.accept)
+        with server:
+            server.setblocking(False)
+            yield probing, server, partial(nudge.send, b"x")
+        watch().strike(nudged.fileno())
 
 
 async def ready(attempt: Callable[[], T]) -> T:
