@@ -3,12 +3,16 @@
     scrape   mailprobe   against prometheus_client Gauges      children that are set when a probe ends
     scrape   mailprobe   against prometheus_client collector   families that are built when a scrape comes
 
-All three expose the same samples of the same healthy targets, uncompressed; a test compares them. Of each number of
-targets, 2,200 of which make 100,000 samples:
+All three expose the same samples of the same healthy targets; a test compares them. Of each number of targets, 2,200
+of which make 100,000 samples:
 
     a scrape                       rendering, with nothing changed since the last one; as text, and as OpenMetrics
     every target probed, a scrape  all results taken over once, then rendering: mailprobe writes its lines when a probe
                                    ends, and a scrape alone would leave that out
+    the next scrape in gzip        rendering and compressing, with nothing changed but what changes at every probe, and
+                                   that in all targets: mailprobe keeps the rest compressed, the other two compress as
+                                   the library's own server does. Also of mailprobe against its own first one, for which
+                                   nothing is kept
     the longest pause of probes    how long the event loop is held at a stretch, in which no probe can go on: mailprobe
                                    answers with everything, compression included, which is done in another thread; the
                                    other two render, and the loop is held all the time
@@ -19,6 +23,7 @@ out. CPU time, user and system; of a pause, that of the loop's thread.
 
 import asyncio
 import gc
+import gzip
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -33,6 +38,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.judgement.expectation import judge
+from exporter.metrics.compression import Compression
 from exporter.metrics.exposition import Exposition, Rendered
 from exporter.metrics.negotiation import Format
 from exporter.metrics.store import Store
@@ -48,6 +54,8 @@ from tests.metrics.world import rendered
 SCRAPE = "a scrape as text"
 OPENMETRICS = "a scrape as OpenMetrics"
 ROUND = "every target probed, a scrape"
+FIRST = "the first scrape in gzip"
+NEXT = "the next scrape in gzip"
 PAUSE = "the longest pause of probes"
 
 # What a scrape asks for: nothing, which is text, or OpenMetrics.
@@ -85,7 +93,7 @@ def measure(size: Size) -> list[Row]:
             workers = {
                 name: stack.enter_context(Worker("tests.bench.scrape", name, str(targets))) for name in CONTENDERS
             }
-            for work in (SCRAPE, OPENMETRICS, ROUND, PAUSE):
+            for work in (SCRAPE, OPENMETRICS, ROUND, NEXT, PAUSE):
                 turns = {name: partial(worker.cost, work, 1) for name, worker in workers.items()}
                 costs = interleaved(turns, size.rounds)
                 case = f"{targets:,} targets, {work}"
@@ -97,6 +105,9 @@ def measure(size: Size) -> list[Row]:
                     pauses = (cost[_MAILPROBE] * 1e3 for cost in costs)
                     say = partial(figure, benchmark="scrape", case=case, quantity="CPU time", contender=_MAILPROBE)
                     rows.append(say(pauses, f"ms {HERE}"))
+            ours = {work: partial(workers[_MAILPROBE].cost, work, 1) for work in (FIRST, NEXT)}
+            costs, case = interleaved(ours, size.rounds), f"{targets:,} targets, {_MAILPROBE}"
+            rows.append(compared(costs, NEXT, FIRST, benchmark="scrape", case=case, quantity="CPU time"))
     return rows
 
 
@@ -109,6 +120,9 @@ class Renderer(Interface):
     def render(self, accept: str) -> Rendered:
         """Answer a scrape with this `Accept` header."""
 
+    def compressed(self, *, again: bool) -> Callable[[], object]:
+        """What answers one in gzip, after another one or as the first."""
+
     def pause(self) -> float:
         """Seconds for which answering one holds the event loop at a stretch."""
 
@@ -118,6 +132,9 @@ class ByMailprobe:
 
     def __init__(self, targets: int) -> None:
         self._results = [(result, judge(result, True, host_known=True)) for result in _fleet(targets)]
+        self._begin()
+
+    def _begin(self) -> None:
         self._store = Store(lambda: STARTED)
         self._store.configure(
             [result.target for result, _ in self._results], certificate_retention=86400.0, capability_metrics=False
@@ -131,6 +148,19 @@ class ByMailprobe:
 
     def render(self, accept: str) -> Rendered:
         return rendered(self._exposition, accept)
+
+    def compressed(self, *, again: bool) -> Callable[[], object]:
+        if again:
+            self._compress()
+            self.update()
+        else:
+            self._begin()
+        return self._compress
+
+    def _compress(self) -> None:
+        compression = Compression()
+        compression.add(self._exposition.parts(Format.TEXT_0))
+        compression.end()
 
     def pause(self) -> float:
         return asyncio.run(self._pause())
@@ -156,6 +186,9 @@ class _ByRegistry:
     def render(self, accept: str) -> Rendered:
         encode, content_type = choose_encoder(accept)
         return Rendered(content_type, None, encode(self._registry))
+
+    def compressed(self, *, again: bool) -> Callable[[], object]:
+        return lambda: gzip.compress(self.render("").body)
 
     def pause(self) -> float:
         began = time.thread_time()
@@ -222,6 +255,8 @@ class _Turns:
         gc.collect()
         if case == PAUSE:
             return max(self._renderer.pause() for _ in range(count))
+        if case in (FIRST, NEXT):
+            return sum(_seconds(self._renderer.compressed(again=case == NEXT)) for _ in range(count))
         began = time.process_time()
         done = 0
         while done < count or time.process_time() - began < _TURN_SECONDS:
@@ -230,6 +265,12 @@ class _Turns:
             self._renderer.render(_ACCEPT.get(case, ""))
             done += 1
         return (time.process_time() - began) * count / done
+
+
+def _seconds(answer: Callable[[], object]) -> float:
+    began = time.process_time()
+    answer()
+    return time.process_time() - began
 
 
 def _fleet(targets: int) -> Iterator[ProbeResult]:

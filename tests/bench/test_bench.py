@@ -82,9 +82,10 @@ def values(figures: Iterable[Figure], quantity: str) -> list[float]:
 
 
 def test_scrape_yields_ratios() -> None:
-    ratios, _ = assert_well_formed(scrape.measure(TINY), "scrape")
+    (*ratios, own), _ = assert_well_formed(scrape.measure(TINY), "scrape")
     assert_against_others(ratios)
-    assert len(ratios) == 8
+    assert len(ratios) == 10
+    assert (own.contender, own.against) == (scrape.NEXT, scrape.FIRST)
 
 
 def test_probe_yields_ratios() -> None:
