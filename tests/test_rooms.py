@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 # The data's way; the last ones join the parts.
 ROOMS = (
-    *("targets", "results", "batch", "config", "protocols", "probe", "schedule"),
-    *("judgement", "metrics", "web", "demo", "check", "log", "journal", "cycles", "daemon", "cli"),
+    *("targets", "results", "batch", "cycles", "config", "protocols", "probe", "schedule"),
+    *("judgement", "metrics", "web", "demo", "check", "log", "journal", "daemon", "cli"),
 )
 
 OWNERS = {

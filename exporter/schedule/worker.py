@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from exporter import cycles
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.kernel import stamping
 from exporter.probe.prober import Prober
@@ -139,12 +140,14 @@ class _Events(logging.Handler):
 
 async def serve(sock: socket.socket) -> None:
     """Be the worker at the other end of `sock` until it has gone."""
-    with stamping():
+    with cycles.seldom(), stamping():
         async with asyncio.TaskGroup() as probes:
+            collecting = probes.create_task(cycles.collect())
             worker = Worker(probes)
             logging.getLogger().addHandler(_Events(worker.link))
             await asyncio.get_running_loop().create_unix_connection(lambda: worker.link, sock=sock)
             await worker.ended.wait()
+            collecting.cancel()
             worker.cancel()
 
 

@@ -3,8 +3,8 @@
     workers   mailprobe with two workers   against one process
 
 Both contenders do the same work: the turn of a session, a whole STARTTLS session with a certificate that is judged, the
-judgement, the lines of /metrics. One does it in its only process. The other one has its sessions held by two workers,
-and does the rest in the first process.
+judgement, the lines of /metrics; and garbage is collected as in the daemon. One does it in its only process. The other
+one has its sessions held by two workers, and does the rest in the first process.
 
 The result is a ratio of throughputs, from the system's accounting of processor time: how many probes the second one
 completes while the first, which can use but one core, completes one. It is bounded by all its processes together, which
@@ -19,10 +19,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 
+from exporter import cycles
 from exporter.judgement.expectation import judge
 from exporter.metrics.store import Store
 from exporter.probe.certificate.judge import CertificateJudge
@@ -149,11 +150,18 @@ def _used(pool: WorkerPool) -> list[float]:
 def _together(options: str) -> Iterator[Contender]:
     # On every core, like a daemon: three processes that share one find more in their boxes at a time, and look cheaper.
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    yield Together(Site.read(options))
+    with cycles.seldom():
+        yield Together(Site.read(options))
+
+
+@contextmanager
+def _alone(options: str) -> Iterator[Contender]:
+    with cycles.seldom():
+        yield Alone(Site.read(options))
 
 
 CONTENDERS: Mapping[str, Callable[[str], AbstractContextManager[Contender]]] = {
-    ALONE: lambda options: nullcontext(Alone(Site.read(options))),
+    ALONE: _alone,
     TOGETHER: _together,
 }
 

@@ -1,6 +1,7 @@
 """Probes in processes of their own: the same results, whatever becomes of the processes."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter import cycles
 from exporter.demo.mint import Authority
 from exporter.demo.scripted import Expect, Hang, Reached, Script, ScriptedServer, Send, StartTls, Wait
 from exporter.demo.tls import ServerTls
@@ -26,6 +28,7 @@ from exporter.probe.tls import TlsClient
 from exporter.results import CertificateFault, LatencyClock, Outcome, Phase, ProbeResult
 from exporter.schedule.message import Settings
 from exporter.schedule.pool import WorkerPool, pause, share
+from exporter.schedule.worker import serve
 from exporter.targets import (
     AuthRule,
     Expectation,
@@ -429,6 +432,23 @@ async def test_what_a_worker_has_to_log_is_logged_here(pool: WorkerPool, caplog:
     (record,) = [record for record in caplog.records if record.name == "exporter.probe.prober"]
     assert "failed by a fault of mailprobe" in record.getMessage()
     assert "KeyError" in record.__dict__["facts"]["traceback"]
+
+
+async def test_a_worker_looks_for_garbage_as_seldom_as_the_first_process() -> None:
+    usual, handlers = gc.get_threshold(), logging.getLogger().handlers[:]
+    ours, theirs = socket.socketpair()
+    with cycles.seldom():
+        seldom = gc.get_threshold()
+    with ours:
+        serving = asyncio.create_task(serve(theirs))
+        await asyncio.sleep(0)
+        within = gc.get_threshold()
+        ours.shutdown(socket.SHUT_WR)
+        await serving
+    # A worker is a process of its own, and leaves the log to nobody.
+    logging.getLogger().handlers[:] = handlers
+    assert within == seldom != usual
+    assert gc.get_threshold() == usual
 
 
 async def test_a_stop_leaves_no_process_behind(settings: Settings) -> None:
