@@ -27,7 +27,7 @@ class Column(Generic[State]):
         # Lines that are others at every probe are kept by each owner for itself. Without the name of the metric they
         # take two fifths less, 700 bytes a target.
         self.name = NAME_MARK if metric.reads is None else metric.name
-        # Empty where there is no line. Changed by `put` alone.
+        # Empty where there is no line. What stands there is changed by `put` alone.
         self.cells: list[bytes] = []
         # By the number of the passage, as far as its lines are as they were in a document.
         self.kept: dict[int, Keeping] = {}

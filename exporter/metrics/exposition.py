@@ -50,7 +50,3 @@ class Exposition:
             yield metric.openmetrics_header() if form is Format.OPENMETRICS else metric.text_header()
             yield from lines.parts()
         yield self._own[form](self._registry)
-
-    def pieces(self, form: Format) -> Iterator[bytes]:
-        """The same as text."""
-        return (part.text() if isinstance(part, Passage) else part for part in self.parts(form))

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.model import Watch
 from exporter.judgement.expectation import judge
+from exporter.metrics.compression import Passage
 from exporter.metrics.exposition import Exposition, Rendered
 from exporter.metrics.negotiation import chosen_format
 from exporter.metrics.own import OwnMetrics
@@ -33,7 +34,8 @@ class Clock:
 def rendered(exposition: Exposition, accept: str = "") -> Rendered:
     """The whole document at once, as nobody in the daemon takes it."""
     form = chosen_format(accept)
-    return Rendered(form.value, None, b"".join(exposition.pieces(form)))
+    texts = (part.text() if isinstance(part, Passage) else part for part in exposition.parts(form))
+    return Rendered(form.value, None, b"".join(texts))
 
 
 class World:
