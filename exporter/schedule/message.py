@@ -19,11 +19,10 @@ CANCEL: Final = 3  # nobody waits for this probe any more
 PING: Final = 4  # say something
 
 # From a worker.
-ASK: Final = 5  # host and address of a session that wants its turn
-LEAVE: Final = 6  # the session that was granted is over
-RESULT: Final = 7  # a ProbeResult, packed by `parcel`
-LOG: Final = 8  # name of the logger, level, text and facts of an event
-PONG: Final = 9  # the answer to PING
+ASK: Final = 5  # host and address of a session that wants its turn; the one before it, if any, is over
+RESULT: Final = 6  # a ProbeResult, packed by `parcel`; the session is over
+LOG: Final = 7  # name of the logger, level, text and facts of an event
+PONG: Final = 8  # the answer to PING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -19,7 +18,7 @@ from typing import Any, Final
 from exporter.probe.seams import Hold
 from exporter.results import ProbeResult
 from exporter.schedule.link import Link
-from exporter.schedule.message import CANCEL, GRANT, LOG, PING, PONG, PROBE, RESULT, SETTLE, Message, Settings
+from exporter.schedule.message import ASK, CANCEL, GRANT, LOG, PING, PROBE, SETTLE, Message, Settings
 from exporter.schedule.parcel import unpack
 from exporter.targets import Target, TargetKey
 
@@ -36,37 +35,9 @@ _LOOK_AGAIN_SECONDS: Final = 0.002
 # Targets that are sent once and then only named: those of a large installation. One more pushes out the oldest.
 _SLOTS: Final = 65536
 
-# To a mailbox: no more letters will come.
-_LOST: Final = -1
-
 
 class WorkerLost(Exception):
     """The process ended before the probe did; nothing is known about the target."""
-
-
-class _Mailbox:
-    """What a worker said about one probe and nobody has read yet. A queue of asyncio costs ten times as much."""
-
-    __slots__ = ("_arrival", "_letters")
-
-    def __init__(self) -> None:
-        self._letters: deque[tuple[int, Any]] = deque()
-        self._arrival: asyncio.Future[None] | None = None
-
-    def put(self, kind: int, body: Any) -> None:
-        self._letters.append((kind, body))
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
-
-    async def next(self) -> tuple[int, Any]:
-        """The oldest letter, as soon as there is one. Raises WorkerLost."""
-        if not self._letters:
-            self._arrival = asyncio.get_running_loop().create_future()
-            await self._arrival
-        letter = self._letters.popleft()
-        if letter[0] == _LOST:
-            raise WorkerLost
-        return letter
 
 
 class WorkerProcess:
@@ -77,7 +48,8 @@ class WorkerProcess:
         self.link = Link(self._receive, self._note_loss)
         self.lost = asyncio.Event()
         self._numbers = itertools.count(1)
-        self._mailboxes: dict[int, _Mailbox] = {}
+        # What is said next about each probe under way.
+        self._answers: dict[int, asyncio.Future[tuple[int, Any]]] = {}
         self._slots: dict[TargetKey, tuple[Target, int]] = {}
 
     @property
@@ -98,24 +70,27 @@ class WorkerProcess:
 
     async def probe(self, target: Target, hold: Hold) -> ProbeResult:
         """Have `target` probed; its sessions begin when `hold` lets them in. Raises WorkerLost."""
-        if self.lost.is_set():
-            raise WorkerLost
         number = next(self._numbers)
-        mailbox = self._mailboxes[number] = _Mailbox()
-        self.link.send((PROBE, number, self._named(target)))
         try:
-            while True:
-                kind, body = await mailbox.next()
-                if kind == RESULT:
-                    return unpack(target, body)
+            kind, body = await self._answer(number, (PROBE, number, self._named(target)))
+            while kind == ASK:
                 async with hold(*body):
-                    self.link.send((GRANT, number, None))
-                    await mailbox.next()
+                    kind, body = await self._answer(number, (GRANT, number, None))
+            return unpack(target, body)
         except asyncio.CancelledError:
             self.link.send((CANCEL, number, None))
             raise
         finally:
-            del self._mailboxes[number]
+            self._answers.pop(number, None)
+
+    async def _answer(self, number: int, message: Message) -> tuple[int, Any]:
+        """Say `message`, and return kind and body of what is said next about this probe. Raises WorkerLost."""
+        if self.lost.is_set():
+            raise WorkerLost
+        answer: asyncio.Future[tuple[int, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        self.link.send(message)
+        return await answer
 
     async def watch(self, patience: float) -> None:
         """Return when it has ended; one that says nothing for `patience` seconds, though asked to, is killed."""
@@ -175,13 +150,14 @@ class WorkerProcess:
             name, level, text, facts = body
             logging.getLogger(name).log(level, "%s", text, extra={"facts": facts})
         # Of a probe that was cancelled here, the last words are still on their way.
-        elif kind != PONG and number in self._mailboxes:
-            self._mailboxes[number].put(kind, body)
+        elif (answer := self._answers.get(number)) is not None and not answer.done():
+            answer.set_result((kind, body))
 
     def _note_loss(self) -> None:
         self.lost.set()
-        for mailbox in self._mailboxes.values():
-            mailbox.put(_LOST, None)
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(WorkerLost())
 
 
 @asynccontextmanager
