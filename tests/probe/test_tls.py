@@ -6,6 +6,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
 
 from exporter.demo.mint import Authority, Credential
 from exporter.demo.tls import ServerTls
@@ -85,6 +89,50 @@ def rsa() -> Credential:
 @pytest.fixture(scope="module")
 def ecdsa() -> Credential:
     return authority().issue([NAME])
+
+
+SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        # The other way round, to show that the order is the client's.
+        pytest.param(SUITES[::-1], id="all"),
+        *(pytest.param((suite,), id=suite) for suite in SUITES),
+    ],
+)
+def test_of_the_suites_of_tls_1_3_every_one_will_do_and_the_one_that_all_servers_have_comes_first(
+    offered: tuple[str, ...], ecdsa: Credential
+) -> None:
+    server = _server_without_preference(ecdsa, offered)
+    client = TlsClient().session(NAME)
+    while not client.handshake(_answer(server, client.outgoing())):
+        pass
+
+    assert client.facts().cipher == offered[-1]
+
+
+def _server_without_preference(credential: Credential, suites: tuple[str, ...]) -> SSL.Connection:
+    """The other end with suites of its own, which the `ssl` of Python 3.11 cannot choose; the client's order counts."""
+    key = serialization.load_pem_private_key(credential.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # that of the fixture
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_tls13_ciphersuites(":".join(suites).encode())
+    context.use_certificate(x509.load_der_x509_certificate(credential.certificate))
+    context.use_privatekey(key)
+    server = SSL.Connection(context, None)
+    server.set_accept_state()
+    return server
+
+
+def _answer(server: SSL.Connection, data: bytes) -> bytes:
+    if not data:
+        return b""
+    server.bio_write(data)
+    with suppress(SSL.WantReadError):
+        server.do_handshake()
+    return server.bio_read(65536)
 
 
 @pytest.mark.parametrize("maximum", [None, TLS_1_2, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1])
