@@ -16,9 +16,6 @@ from exporter.metrics.metric import Kind, Metric, Scope
 from exporter.metrics.state import CertificateSeen, TargetState
 from exporter.targets import Variant
 
-# The one metric of a target that the results of others may change.
-STALE: Final = "mailprobe_certificate_stale"
-
 _VARIANT_LABELS = {variant: (("variant", str(variant)),) for variant in Variant}
 
 
@@ -110,6 +107,11 @@ def _earliest(state: TargetState) -> Iterator[Sample]:
     """The earliest end of several."""
     if state.sightings.different > 1 and (earliest := state.sightings.earliest) is not None:
         yield Sample(earliest)
+
+
+def staleness(state: TargetState) -> object:
+    """What changes with the neighbours of a port, and not by its own probes alone."""
+    return state.stale
 
 
 @Figures
@@ -218,12 +220,13 @@ CERTIFICATE_METRICS: Final[tuple[Metric[TargetState], ...]] = (
         reads=_certificates,
     ),
     Metric(
-        STALE,
+        "mailprobe_certificate_stale",
         Kind.GAUGE,
         Scope.TARGET,
         help="1 if one of the certificates that scheduled probes were shown of late ends a day or more before the "
         "newest one of its key type in the certificate group, else 0; absent where there is nothing to compare, or the "
         "configuration switches it off.",
         samples=_stale,
+        reads=staleness,
     ),
 )

@@ -8,7 +8,7 @@ behind any others (RFC 1951 §2), and checksums of parts can be put together.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -48,11 +48,12 @@ class Keeping:
 class Passage:
     """A part of a document that is probably in the next one as well: lines that seldom change."""
 
-    __slots__ = ("_keeping", "_lines", "_text")
+    __slots__ = ("_keeping", "_make", "_text")
 
-    def __init__(self, keeping: Keeping, lines: Iterable[bytes]) -> None:
+    def __init__(self, keeping: Keeping, make: Callable[[], bytes]) -> None:
+        """`make` puts its lines together, and is called once, if at all."""
         self._keeping = keeping
-        self._lines = lines
+        self._make = make
         self._text: bytes | None = None
 
     @property
@@ -63,7 +64,7 @@ class Passage:
     def text(self) -> bytes:
         """Its lines, put together when this is called first."""
         if self._text is None:
-            self._text = b"".join(self._lines)
+            self._text = self._make()
         return self._text
 
     def keep(self, segment: Segment) -> None:

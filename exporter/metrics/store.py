@@ -19,7 +19,7 @@ from exporter.judgement.vantage import Vantage
 from exporter.judgement.variant import variant_seen, variant_target
 from exporter.metrics import owner
 from exporter.metrics.catalogue import HOST_METRICS, MACHINE_METRICS, TARGET_METRICS, VANTAGE_METRICS
-from exporter.metrics.certificate import STALE
+from exporter.metrics.certificate import staleness
 from exporter.metrics.entry import Entry, Host
 from exporter.metrics.metric import Metric
 from exporter.metrics.neighbourhood import Neighbourhood, Touched
@@ -206,7 +206,7 @@ class Store:
             self._host_table.write(host.row, host.state)
         for entry in told.entries:
             if entry.state.exists:
-                self._target_table.write_one(STALE, entry.row, entry.state)
+                self._target_table.write_what(staleness, entry.row, entry.state)
 
     def _kept(self, target: Target, gone: Entry | None) -> TargetState:
         before = TargetState(target) if gone is None else gone.state

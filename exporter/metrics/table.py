@@ -1,7 +1,7 @@
 """Lines that are written when something changed and joined when a scrape comes."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import Generic, TypeVar
 
@@ -22,7 +22,7 @@ class Table(Generic[State]):
     that comes.
 
     A probe mostly finds what the one before found: other times, and nothing else. So a row remembers the state that it
-    was written from, and where what a metric reads is equal in both, its lines stand. That leaves eight metrics of
+    was written from, and where what a metric reads is equal in both, its lines stand. That leaves seven metrics of
     thirty to be written, and takes less than half the time of writing all of them.
     """
 
@@ -71,11 +71,12 @@ class Table(Generic[State]):
                     column.write(row, state, names)
         self._written[row] = state
 
-    def write_one(self, name: str, row: int, state: State) -> None:
-        """Write anew what one owner has of the metric of this name, which must be one without `reads`."""
-        for column in self._columns:
-            if column.metric.name == name:
-                column.write(row, state, self._owners.names[row])
+    def write_what(self, reads: Callable[[State], object], row: int, state: State) -> None:
+        """Write anew what one owner has of the metrics that read this, whatever else may be others."""
+        for column in self._readers[reads]:
+            column.write(row, state, self._owners.names[row])
+        # Of the state that the others were written from, these are no longer.
+        self._written[row] = None
 
     def clear(self, row: int) -> None:
         """Leave one owner without any line."""
@@ -103,23 +104,26 @@ class Lines(Generic[State]):
         self._keepings = [column.keeping(number) for number in range(full)]
 
     def __iter__(self) -> Iterator[bytes]:
-        """Row by row; empty where there is none."""
-        return self._rows(0, len(self._cells))
+        """A thousand rows at a time, put together."""
+        return map(self._text, range(0, len(self._cells), PASSAGE_ROWS))
 
     def parts(self) -> Iterator[bytes | Passage]:
-        """A thousand rows at a time: those that seldom change as a passage, the others put together."""
+        """The same: as passages those that seldom change."""
         for number, first in enumerate(range(0, len(self._cells), PASSAGE_ROWS)):
-            rows = self._rows(first, first + PASSAGE_ROWS)
-            yield Passage(self._keepings[number], rows) if number < len(self._keepings) else b"".join(rows)
+            kept = number < len(self._keepings)
+            yield Passage(self._keepings[number], partial(self._text, first)) if kept else self._text(first)
 
-    def _rows(self, first: int, end: int) -> Iterator[bytes]:
-        """The rows from one number to another, with the labels in place of the marks."""
+    def _text(self, first: int) -> bytes:
+        """A thousand rows from this one on, with what their marks stand for."""
+        end = first + PASSAGE_ROWS
         lines: Iterator[bytes] = iter(self._cells[first:end])
         for mark, texts in self._texts:
             # bytes.replace takes as long as to join what is kept in pieces, which would take twice the memory.
             lines = map(bytes.replace, lines, repeat(mark), texts[first:end])
         mark, name = self._names
-        return lines if mark == name else map(bytes.replace, lines, repeat(mark), repeat(name))
+        text = b"".join(lines)
+        # It is the same in each, so it costs less to put it in all of them at once.
+        return text if mark == name else text.replace(mark, name)
 
 
 class _Owners:

@@ -129,6 +129,16 @@ def test_an_owner_with_other_labels_is_written_anew() -> None:
     assert b'host="a"' not in b"".join(row for _, rows in table.families() for row in rows)
 
 
+def test_what_was_written_apart_is_written_anew_with_the_rest() -> None:
+    table = Table([STEADY])
+    row = table.add((("host", "a"),))
+    table.write(row, [Sample(1.0)])
+    table.write_what(all_of_it, row, [Sample(2.0)])
+    assert in_rows(table) == b's{host="a"} 2.0\n'
+    table.write(row, [Sample(1.0)])
+    assert in_rows(table) == b's{host="a"} 1.0\n'
+
+
 def test_a_row_that_was_left_is_written_anew_for_the_next_owner() -> None:
     table = Table(TARGET_METRICS)
     row = table.add((("host", "a"),))
@@ -229,8 +239,12 @@ def test_owners_may_have_labels_of_more_names_than_there_are_marks_of_one_byte()
 
 
 # One that seldom changes, as most are, so that its lines are kept compressed.
+def all_of_it(state: list[Sample]) -> object:
+    return state
+
+
 STEADY: Metric[list[Sample]] = Metric(
-    "s", Kind.GAUGE, Scope.TARGET, help="Help.", samples=lambda state: state, reads=lambda state: state
+    "s", Kind.GAUGE, Scope.TARGET, help="Help.", samples=lambda state: state, reads=all_of_it
 )
 
 
@@ -260,7 +274,7 @@ ROWS = st.integers(0, 2 * PASSAGE_ROWS + 4)
 CHANGES: dict[str, Callable[[Table[list[Sample]], int], None]] = {
     "write": lambda table, row: table.write(row, [Sample(2.0)]),
     "the same again": lambda table, row: table.write(row, [Sample(1.0)]),
-    "write one": lambda table, row: table.write_one("s", row, [Sample(3.0)]),
+    "write what": lambda table, row: table.write_what(all_of_it, row, [Sample(3.0)]),
     "clear": lambda table, row: table.clear(row),
     "rename": lambda table, row: table.rename(row, (("host", "renamed"),)),
     "other names": lambda table, row: table.rename(row, (("host", "renamed"), ("zone", "z"))),

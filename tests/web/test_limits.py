@@ -192,7 +192,7 @@ async def test_an_answer_with_passages_is_the_same_compressed_or_not_and_the_nex
 
     def pieces(form: Format) -> Iterator[bytes | Passage]:
         for number, (text, keeping) in enumerate(zip(texts, keepings, strict=True)):
-            yield Passage(keeping, [text]) if number % 3 else text
+            yield Passage(keeping, partial(bytes, text)) if number % 3 else text
 
     scrapes, loop = Scrapes(pieces), asyncio.get_running_loop()
     for moment in range(2):
