@@ -1,4 +1,4 @@
-"""What comes in one turn of the loop, or has time, and is dealt with together."""
+"""What comes in one turn of the loop, or in a moment, and is dealt with together."""
 
 import asyncio
 
@@ -57,39 +57,19 @@ def test_closed_early_a_batch_is_dealt_with_once_and_an_empty_one_never() -> Non
     assert dealt == [[1]]
 
 
-def test_what_has_time_waits_for_company_and_no_longer_than_it_has() -> None:
+def test_with_seconds_the_first_waits_so_long_for_others_and_so_does_the_first_after_them() -> None:
     dealt: list[tuple[float, list[str]]] = []
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        batch: Batch[str] = Batch(lambda items: dealt.append((loop.time() - begun, items)))
-        batch.add("first", within=3.0)
+        batch: Batch[str] = Batch(lambda items: dealt.append((loop.time() - begun, items)), 3.0)
+        batch.add("first")
         await asyncio.sleep(1)
-        batch.add("joins the first", within=3.0)
+        batch.add("joins it")
         await asyncio.sleep(5)
-        batch.add("has no company", within=3.0)
-        await asyncio.sleep(5)
-
-    run(story())
-    assert dealt == [(3.0, ["first", "joins the first"]), (9.0, ["has no company"])]
-
-
-def test_what_has_time_goes_with_what_has_none_in_the_order_in_which_they_came() -> None:
-    dealt: list[tuple[float, list[str]]] = []
-
-    async def story() -> None:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        batch: Batch[str] = Batch(lambda items: dealt.append((loop.time() - begun, items)))
-        batch.add("has time", within=3.0)
-        await asyncio.sleep(1)
-        batch.add("has none")
-        batch.add("has time, too", within=3.0)
-        await asyncio.sleep(1)
-        # The time of those that have gone is no longer counted.
-        batch.add("is next", within=3.0)
+        batch.add("alone")
         await asyncio.sleep(5)
 
     run(story())
-    assert dealt == [(1.0, ["has time", "has none", "has time, too"]), (5.0, ["is next"])]
+    assert dealt == [(3.0, ["first", "joins it"]), (9.0, ["alone"])]

@@ -31,12 +31,9 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # a stream's can write
         self._transport = transport
 
-    def send(self, message: Message, within: float = 0.0) -> None:
-        """Say it at the end of this turn of the loop; nothing happens where nobody listens any more.
-
-        What has time is said `within` so many seconds, with whatever is said sooner.
-        """
-        self._outgoing.add(message, within)
+    def send(self, message: Message) -> None:
+        """Say it at the end of this turn of the loop; nothing happens where nobody listens any more."""
+        self._outgoing.add(message)
 
     def end(self) -> None:
         """Say what is still to be said, and nothing after it; the other side can go on until it ends as well."""

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final
 
 from exporter import cycles
+from exporter.batch import Batch
 from exporter.probe.certificate.judge import CertificateJudge
 from exporter.probe.kernel import stamping
 from exporter.probe.prober import Prober
@@ -40,9 +41,9 @@ from exporter.schedule.message import (
 from exporter.schedule.parcel import pack
 from exporter.targets import Target
 
-# A result waits so long for others to travel with, unless something else is said before. The other process is woken
-# once for all of them, and that costs more than to read a result (`tests.bench workers`). Nothing in a result depends
-# on when it comes; the place of its session is free that much later.
+# A result waits so long for others to travel with. The other process is woken once for all of them, and that costs more
+# than to read a result (`tests.bench workers`). Nothing in a result depends on when it comes; the place of its session
+# is free that much later.
 _GATHERING_SECONDS: Final = 0.02
 
 
@@ -54,6 +55,7 @@ class Worker:
         self._probes = probes
         self.ended = asyncio.Event()
         self.link = Link(self._receive, self.ended.set)
+        self._results: Batch[Message] = Batch(self._say, _GATHERING_SECONDS)
         self._engine: _Engine | None = None
         # As the first process knows them: a target is sent once, and then only named.
         self._targets: dict[int, Target] = {}
@@ -98,7 +100,11 @@ class Worker:
         if self._engine is None:
             raise RuntimeError("asked to probe before it was told how")
         result = await self._engine.prober(target, partial(_Turn, self, number))
-        self.link.send((RESULT, number, pack(result)), within=_GATHERING_SECONDS)
+        self._results.add((RESULT, number, pack(result)))
+
+    def _say(self, results: list[Message]) -> None:
+        for result in results:
+            self.link.send(result)
 
     async def turn(self, number: int, host: str, address: str) -> None:
         """Return when a session of this probe may begin; its clocks start then."""
