@@ -193,6 +193,19 @@ async def test_a_session_begins_when_the_first_process_lets_it_in(pool: WorkerPo
         assert door.seen == [f"asked for {ADDRESS} at {ADDRESS}", "entered", "left"]
 
 
+async def test_a_probe_of_two_sessions_asks_for_each_and_has_left_the_first_before_it_enters_the_second(
+    pool: WorkerPool, server_tls: ServerTls, roots: str
+) -> None:
+    # In plain text it is silent, and so it is asked whether it waits for TLS.
+    inside = (StartTls(server_tls), *PLAIN)
+    async with ScriptedServer(lambda number: inside if number == 1 else (Hang(),)) as server:
+        door = open_door()
+        result = await pool(target(server.port, timeouts=Timeouts(greeting=0.2), ca_file=roots), door)
+
+        assert result.outcome is Outcome.TLS_ON_PLAIN_PORT
+        assert door.seen == [f"asked for {ADDRESS} at {ADDRESS}", "entered", "left"] * 2
+
+
 async def test_a_target_that_changed_is_probed_as_it_is_now(pool: WorkerPool) -> None:
     async with ScriptedServer(PLAIN) as server:
         for name in ("one.example.org", "one.example.org", "other.example.org"):
