@@ -238,11 +238,11 @@ def test_owners_may_have_labels_of_more_names_than_there_are_marks_of_one_byte()
     assert {len(mark) for mark in marked} == {1, 2}
 
 
-# One that seldom changes, as most are, so that its lines are kept compressed.
 def all_of_it(state: list[Sample]) -> object:
     return state
 
 
+# One that seldom changes, as most are, so that its lines are kept compressed.
 STEADY: Metric[list[Sample]] = Metric(
     "s", Kind.GAUGE, Scope.TARGET, help="Help.", samples=lambda state: state, reads=all_of_it
 )
