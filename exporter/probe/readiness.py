@@ -81,7 +81,9 @@ class Readiness:
 
     def _expire(self) -> None:
         self._timer = None
-        if not self._wait.pending:
+        # What arrived in time, and only waits for others, counts.
+        self._watch.look()
+        if not self._wait.pending or self._timer is not None:
             return
         if self._loop.time() < self._deadline:
             self._set_timer(self._deadline)

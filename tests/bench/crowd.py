@@ -9,6 +9,10 @@ At the port `delayed` the greeting comes `DELAY` after the connection was accept
 does not sleep through the last two milliseconds. How late it really was is kept for each address, and told: as a
 `witness` saw it, so that this process' own lateness does not count, or by its own clock where that is not permitted.
 
+At the port `distant` everything that is said arrives late by the distance of the address, which is anything between
+`NEAREST` and `FARTHEST`: servers all over the world, of which no two answer at the same time. Connecting alone is as
+quick as ever.
+
 At the ports `mute` and `held` it falls silent when told to: before the greeting, and after the handshake.
 """
 
@@ -21,12 +25,14 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from pathlib import Path
 from select import EPOLLIN, epoll
 from typing import Any, Final
+from zlib import crc32
 
 from exporter.demo.mint import Authority, KeyKind
 from tests.bench import cores
@@ -45,10 +51,15 @@ CHAINS: Final[dict[str, tuple[KeyKind, KeyKind, KeyKind]]] = {
 }
 PLAIN: Final = "plain"
 DELAYED: Final = "delayed"
+DISTANT: Final = "distant"
 MUTE: Final = "mute"
 HELD: Final = "held"
 
 DELAY: Final = 0.05
+
+# Seconds to a server in the next city, and to one on the other side of the world, and back.
+NEAREST: Final = 0.01
+FARTHEST: Final = 0.16
 
 # A process that sleeps is woken late; the last of the wait is not slept through.
 _AWAKE_SECONDS: Final = 0.002
@@ -144,16 +155,23 @@ def crowd() -> Iterator[Running]:
 class _Session:
     """One connection."""
 
-    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "_silent_after_tls", "silent", "sock")
+    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "_silent_after_tls", "distance", "silent", "sock")
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, *, silent_after_tls: bool) -> None:
         self.sock = sock
         self.silent = False
+        # Seconds until what either side says arrives at the other.
+        self.distance = 0.0
         self._context = context
         self._silent_after_tls = silent_after_tls
         self._handshaking = False
         self._pending = b""
         self._ended = False
+
+    def greet(self) -> None:
+        """Speak first; one that is gone meanwhile is told by the loop."""
+        with suppress(OSError):
+            self.sock.send(_GREETING)
 
     def take(self) -> bool | None:
         """Read what there is and answer it: True at the end of a whole session, False at that of another one."""
@@ -204,6 +222,8 @@ class _Server:
         self._sessions: dict[int, _Session] = {}
         self._poll = epoll()
         self._waiting: deque[tuple[float, float, socket.socket]] = deque()
+        # When what distant ones said arrives, by descriptor, and whether it is the greeting that is due then.
+        self._under_way: list[tuple[float, int, bool]] = []
         self._greetings: dict[str, Greeting] = {}
         self._whole = 0
         for number in self._listeners:
@@ -230,14 +250,19 @@ class _Server:
                     self._accept(*self._listeners[number])
                 # It may have been hung up on since the poll.
                 elif number in self._sessions:
-                    self._serve(number)
+                    self._hear(number)
                 self._greet_due()
             self._greet_due()
+            self._serve_arrived()
 
     def _patience(self) -> float:
-        if not self._waiting:
-            return 1.0
-        return max(0.0, self._waiting[0][0] - time.monotonic() - _AWAKE_SECONDS)
+        now = time.monotonic()
+        patience = 1.0
+        if self._waiting:
+            patience = self._waiting[0][0] - _AWAKE_SECONDS - now
+        if self._under_way:
+            patience = min(patience, self._under_way[0][0] - now)
+        return max(0.0, patience)
 
     def _answer(self, question: str, site: Crowd) -> dict[str, Any]:
         match question:
@@ -270,13 +295,17 @@ class _Server:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = _Session(sock, self._contexts.get(name), silent_after_tls=self._silence and name == HELD)
             self._sessions[sock.fileno()] = session
+            if name == DISTANT:
+                session.distance = distance(sock.getsockname()[0])
+                heappush(self._under_way, (now + session.distance, sock.fileno(), True))
+                continue
             self._poll.register(sock.fileno(), EPOLLIN)
             if name == DELAYED:
                 self._waiting.append((now + DELAY, now, sock))
             elif self._silence and name == MUTE:
                 session.silent = True
             else:
-                sock.send(_GREETING)
+                session.greet()
 
     def _greet_due(self) -> None:
         while self._waiting and (now := time.monotonic()) >= self._waiting[0][0]:
@@ -284,11 +313,26 @@ class _Server:
             if sock.fileno() >= 0:
                 if self._witness is None:
                     self._greetings[sock.getsockname()[0]] = Greeting(now, now - accepted)
-                try:
+                # Gone meanwhile: its end is told by the loop.
+                with suppress(OSError):
                     sock.send(_GREETING)
-                except OSError:
-                    # Gone meanwhile; its end is told by the loop.
-                    continue
+
+    def _hear(self, number: int) -> None:
+        session = self._sessions[number]
+        if session.distance:
+            self._poll.unregister(number)
+            heappush(self._under_way, (time.monotonic() + session.distance, number, False))
+        else:
+            self._serve(number)
+
+    def _serve_arrived(self) -> None:
+        while self._under_way and self._under_way[0][0] <= time.monotonic():
+            _, number, greeting = heappop(self._under_way)
+            self._poll.register(number, EPOLLIN)
+            if greeting:
+                self._sessions[number].greet()
+            else:
+                self._serve(number)
 
     def _serve(self, number: int) -> None:
         ended = self._sessions[number].take()
@@ -299,6 +343,11 @@ class _Server:
         self._whole += whole
         self._poll.unregister(number)
         self._sessions.pop(number).sock.close()
+
+
+def distance(address: str) -> float:
+    """Seconds from here to a host and back."""
+    return NEAREST + (FARTHEST - NEAREST) * crc32(address.encode()) / 2**32
 
 
 def _context(directory: Path, name: str, kinds: tuple[KeyKind, KeyKind, KeyKind]) -> tuple[ssl.SSLContext, bytes]:
@@ -321,11 +370,11 @@ def _listen() -> socket.socket:
 def _serve(directory: Path) -> None:
     made = {name: _context(directory, name, kinds) for name, kinds in CHAINS.items()}
     contexts = {name: context for name, (context, _) in made.items()}
-    contexts |= dict.fromkeys((DELAYED, MUTE, HELD), contexts["p256"])
+    contexts |= dict.fromkeys((DELAYED, DISTANT, MUTE, HELD), contexts["p256"])
     roots = directory / "roots.pem"
     public = _SYSTEM_ROOTS.read_bytes() if _SYSTEM_ROOTS.exists() else b""
     roots.write_bytes(public + b"".join(pem for _, pem in made.values()))
-    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED, MUTE, HELD)}
+    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED, DISTANT, MUTE, HELD)}
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
     try:
         witness = Witness(ports[DELAYED])

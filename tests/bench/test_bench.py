@@ -107,9 +107,10 @@ def test_memory_yields_a_ratio() -> None:
     assert_against_others(ratios)
 
 
-def test_fleet_compares_the_sessions_of_both_programs() -> None:
+@pytest.mark.parametrize("case", [fleet.CASES[0], fleet.CASES[-1]], ids=str)
+def test_fleet_compares_the_sessions_of_both_programs(case: fleet.Case) -> None:
     available("fleet")
-    ratios, figures = assert_well_formed(fleet.measure(TINY, fleet.CASES[:1]), "fleet")
+    ratios, figures = assert_well_formed(fleet.measure(TINY, (case,)), "fleet")
     assert [(row.contender, row.against) for row in ratios][:1] == [(fleet.MAILPROBE, fleet.BLACKBOX)]
     assert {row.contender for row in ratios[1:]} == set(fleet.TARGETS.values())
     for quantity in ("sessions held", "sessions that one core carries"):

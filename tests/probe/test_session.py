@@ -661,4 +661,5 @@ async def ready(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except BlockingIOError:
-            await asyncio.sleep(0)
+            # What has arrived at the other end may lie there for a moment.
+            await asyncio.sleep(0.001)
