@@ -203,7 +203,7 @@ class Running:
 
 
 @asynccontextmanager
-async def started(*words: str) -> AsyncIterator[Running]:
+async def started(*words: str, environment: Mapping[str, str] = ENVIRONMENT) -> AsyncIterator[Running]:
     """`mailprobe` with these words, until the context is left."""
     process = await asyncio.create_subprocess_exec(
         COMMAND,
@@ -211,7 +211,7 @@ async def started(*words: str) -> AsyncIterator[Running]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
+        env=environment,
     )
     running = Running(process)
     try:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.bench import process
 from tests.bench.crowd import DOMAIN, PLAIN, Crowd
@@ -119,13 +120,15 @@ def configuration(
 
 
 @contextmanager
-def mailprobe(text: str, site: Crowd, directory: Path) -> Iterator[Program]:
-    """Run the installed command with this configuration."""
+def mailprobe(
+    text: str, site: Crowd, directory: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Program]:
+    """Run the installed command with this configuration, and with these variables beside those of the environment."""
     file = directory / "mailprobe.yml"
     file.write_text(text)
     port = free_port()
     command = [_MAILPROBE, "run", f"--config.file={file}", f"--web.listen-address={ADDRESS}:{port}"]
-    with program(command, port, {"SSL_CERT_FILE": site.roots}) as running:
+    with program(command, port, {"SSL_CERT_FILE": site.roots, **environment}) as running:
         yield running
 
 

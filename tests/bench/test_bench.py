@@ -107,7 +107,7 @@ def test_memory_yields_a_ratio() -> None:
     assert_against_others(ratios)
 
 
-@pytest.mark.parametrize("case", [fleet.CASES[0], fleet.CASES[-1]], ids=str)
+@pytest.mark.parametrize("case", [fleet.CASES[0], fleet.CASES[4], fleet.CASES[-1]], ids=str)
 def test_fleet_compares_the_sessions_of_both_programs(case: fleet.Case) -> None:
     available("fleet")
     ratios, figures = assert_well_formed(fleet.measure(TINY, (case,)), "fleet")
