@@ -40,7 +40,6 @@ from tests.bench.witness import Witness
 from tests.bench.worker import ask, stop
 
 DOMAIN: Final = "example.org"
-_NAME: Final = f"mx.{DOMAIN}"
 
 # Of the root, the intermediate and the server, by port.
 CHAINS: Final[dict[str, tuple[KeyKind, KeyKind, KeyKind]]] = {
@@ -71,14 +70,14 @@ _HYBRID_FROM: Final = (3, 5)
 # Where distributions that the programs run on keep their roots; an installation has some hundred and fifty.
 _SYSTEM_ROOTS: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
+_GREETING: Final = b"220 %s ESMTP Postfix\r\n"
 _EHLO: Final = (
-    f"250-{_NAME}\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-ETRN\r\n%s250-ENHANCEDSTATUSCODES\r\n"
-    "250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n"
+    b"250-%s\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-ETRN\r\n@250-ENHANCEDSTATUSCODES\r\n"
+    b"250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n"
 )
-_EHLO_PLAIN: Final = (_EHLO % "").encode()
-_EHLO_STARTTLS: Final = (_EHLO % "250-STARTTLS\r\n").encode()
-_EHLO_TLS: Final = (_EHLO % "250-AUTH PLAIN LOGIN\r\n").encode()
-_GREETING: Final = f"220 {_NAME} ESMTP Postfix\r\n".encode()
+_EHLO_PLAIN: Final = _EHLO.replace(b"@", b"")
+_EHLO_STARTTLS: Final = _EHLO.replace(b"@", b"250-STARTTLS\r\n")
+_EHLO_TLS: Final = _EHLO.replace(b"@", b"250-AUTH PLAIN LOGIN\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +154,21 @@ def crowd() -> Iterator[Running]:
 class _Session:
     """One connection."""
 
-    __slots__ = ("_context", "_ended", "_handshaking", "_pending", "_silent_after_tls", "distance", "silent", "sock")
+    __slots__ = (
+        "_context",
+        "_ended",
+        "_handshaking",
+        "_name",
+        "_pending",
+        "_silent_after_tls",
+        "distance",
+        "silent",
+        "sock",
+    )
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, *, silent_after_tls: bool) -> None:
         self.sock = sock
+        self._name = _own_name(sock)
         self.silent = False
         # Seconds until what either side says arrives at the other.
         self.distance = 0.0
@@ -171,7 +181,7 @@ class _Session:
     def greet(self) -> None:
         """Speak first; one that is gone meanwhile is told by the loop."""
         with suppress(OSError):
-            self.sock.send(_GREETING)
+            self.sock.send(_GREETING % self._name)
 
     def take(self) -> bool | None:
         """Read what there is and answer it: True at the end of a whole session, False at that of another one."""
@@ -198,7 +208,7 @@ class _Session:
             self.silent = True
         elif line.startswith(b"EHLO "):
             open_answer = _EHLO_PLAIN if self._context is None else _EHLO_STARTTLS
-            self.sock.send(_EHLO_TLS if secured else open_answer)
+            self.sock.send((_EHLO_TLS if secured else open_answer) % self._name)
         elif line.startswith(b"STARTTLS") and self._context is not None:
             self.sock.send(b"220 2.0.0 Ready to start TLS\r\n")
             self.sock = self._context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
@@ -315,7 +325,7 @@ class _Server:
                     self._greetings[sock.getsockname()[0]] = Greeting(now, now - accepted)
                 # Gone meanwhile: its end is told by the loop.
                 with suppress(OSError):
-                    sock.send(_GREETING)
+                    sock.send(_GREETING % _own_name(sock))
 
     def _hear(self, number: int) -> None:
         session = self._sessions[number]
@@ -343,6 +353,11 @@ class _Server:
         self._whole += whole
         self._poll.unregister(number)
         self._sessions.pop(number).sock.close()
+
+
+def _own_name(sock: socket.socket) -> bytes:
+    """The name by which the host introduces itself that is connected here: each has its own."""
+    return f"mx-{sock.getsockname()[0].replace('.', '-')}.{DOMAIN}".encode()
 
 
 def distance(address: str) -> float:
