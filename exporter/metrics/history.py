@@ -56,7 +56,9 @@ _IMPLICIT_ORDER: Final = (
 # objects, these numbers would take ten times as much. Times are half-precision floats (IEEE 754 binary16), which hold
 # eleven binary digits; a chart of latencies shows fewer.
 _ATTEMPT: Final = Struct(f"<deBBBB{len(_PHASES)}e")
-_KEPT_BYTES: Final = (ATTEMPTS - 1) * _ATTEMPT.size
+# Before the first of them, in the same size: what grows by each probe leaves holes behind in the process's memory, half
+# a kibibyte for each target in all.
+_NO_ATTEMPTS: Final = bytes(ATTEMPTS * _ATTEMPT.size)
 # The largest of them; no probe takes eighteen hours.
 _LONGEST: Final = 65504.0
 # Half of the last of eleven binary digits is a part in 4096 at most, so four decimal ones tell all there is to know.
@@ -140,12 +142,12 @@ class Change:
 class History:
     """Everything that is remembered of one target. All is in the order of time, the newest at the end.
 
-    packed        the last probes, in 32 bytes each; `attempts` unpacks them
+    packed        the last probes, in 32 bytes each, and zeros before the first; `attempts` unpacks them
     details       what was said about the newest of them; those before these had nothing to say
     last_success  the dialog of the last successful probe that had one; a closed port says nothing
     """
 
-    packed: bytes = b""
+    packed: bytes = _NO_ATTEMPTS
     details: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -158,7 +160,7 @@ class History:
         details = (*self.details, detail)[-ATTEMPTS:] if detail or self.details else ()
         failed = judgement.exists and judgement.success is False
         return History(
-            packed=self.packed[-_KEPT_BYTES:] + _packed(result, judgement),
+            packed=self.packed[_ATTEMPT.size :] + _packed(result, judgement),
             details=details if any(details) else (),
             failures=self._failed(result, judgement, detail) if failed else self.failures,
             changes=self._changed(result, judgement, detail),
@@ -169,7 +171,7 @@ class History:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The last probes, at most `ATTEMPTS`."""
-        starts = range(0, len(self.packed), _ATTEMPT.size)
+        starts = [at for at in range(0, len(self.packed), _ATTEMPT.size) if any(self.packed[at : at + _ATTEMPT.size])]
         details = ("",) * (len(starts) - len(self.details)) + self.details
         return tuple(_attempt(self.packed, start, detail) for start, detail in zip(starts, details, strict=True))
 

@@ -15,7 +15,7 @@ from exporter.metrics.capability import recognised
 from exporter.metrics.figures import NOTHING, Figures, Filled, Frame, one
 from exporter.metrics.line import Labels, Sample, bounded
 from exporter.metrics.state import GREETING_BUCKETS, AddressCount, ExporterState, FamilyState, HostState, TargetState
-from exporter.results import Outcome, Phase, ProbeResult
+from exporter.results import Durations, Outcome, Phase, ProbeResult
 from exporter.targets import IpFamily, PortState, TlsMode
 
 # As OpenMetrics writes bounds, in both formats alike.
@@ -83,8 +83,8 @@ def probes(state: TargetState) -> Filled:
 @Figures
 def phase_durations(state: TargetState) -> Filled:
     """The seconds of each phase that was completed."""
-    durations = state.result.durations if state.result is not None else ()
-    return _one_of_each("phase", tuple([phase for phase, _ in durations])), [seconds for _, seconds in durations]
+    durations = state.result.durations if state.result is not None else Durations()
+    return _one_of_each("phase", durations.phases), durations.seconds
 
 
 # Sessions end in a few ways, and in a few orders of their phases.

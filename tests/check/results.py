@@ -14,6 +14,7 @@ from exporter.results import (
     CertificateFacts,
     CertificateFault,
     CertificateVerdict,
+    Durations,
     Findings,
     Outcome,
     Phase,
@@ -68,7 +69,7 @@ def healthy(port: int, **changes: object) -> ProbeResult:
         resolution=Resolution(Outcome.OK, ("192.0.2.1",), (), 0.01),
         address="192.0.2.1",
         port_open=True,
-        durations=((Phase.CONNECT, 0.01), (Phase.GREETING, 0.234)),
+        durations=Durations.of([(Phase.CONNECT, 0.01), (Phase.GREETING, 0.234)]),
         findings=Findings(
             greeting="ready",
             capabilities=(Capability("STARTTLS"),) if starttls else None,

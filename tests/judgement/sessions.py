@@ -6,6 +6,7 @@ from exporter.results import (
     CertificateFacts,
     CertificateFault,
     CertificateVerdict,
+    Durations,
     Findings,
     Outcome,
     Phase,
@@ -100,7 +101,7 @@ def healthy(of: Target, started: float = STARTED) -> ProbeResult:
         resolution=BOTH_FAMILIES,
         address="192.0.2.25" if of.ip_family is IpFamily.IPV4 else "2001:db8::25",
         port_open=True,
-        durations=tuple((phase, (position + 1) / 128) for position, phase in enumerate(Phase)),
+        durations=Durations.of((phase, (position + 1) / 128) for position, phase in enumerate(Phase)),
         findings=Findings(
             greeting_code=220,
             greeting="mail.example.org ESMTP",

@@ -18,7 +18,7 @@ from exporter.metrics.history import (
     FAILURES,
     History,
 )
-from exporter.results import Outcome, Phase, ProbeResult, Resolution, TranscriptLine
+from exporter.results import Durations, Outcome, Phase, ProbeResult, Resolution, TranscriptLine
 from exporter.targets import IpFamily, PortState, Protocol, TlsMode
 from tests.judgement.sessions import STARTED, ended, expectation, healthy, target
 from tests.metrics.world import World
@@ -88,13 +88,13 @@ def test_an_attempt_tells_how_the_probe_went() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.000_2, 0.004_2, 0.042_13, 0.7654, 6.001, 30.02, 59.99, 300.0])
 def test_a_time_is_right_to_a_part_in_two_thousand(seconds: float) -> None:
-    [attempt] = past(replace(well(0), duration=seconds, durations=((Phase.GREETING, seconds),))).attempts()
+    [attempt] = past(replace(well(0), duration=seconds, durations=Durations.of([(Phase.GREETING, seconds)]))).attempts()
     assert attempt.duration == pytest.approx(seconds, rel=1 / 2000)
     assert attempt.greeting_latency == attempt.duration
 
 
 def test_a_time_beyond_all_measure_is_the_longest_one() -> None:
-    [attempt] = past(replace(well(0), duration=1e9, durations=((Phase.CONNECT, 1e9),))).attempts()
+    [attempt] = past(replace(well(0), duration=1e9, durations=Durations.of([(Phase.CONNECT, 1e9)]))).attempts()
     assert attempt.duration == dict(attempt.durations)[Phase.CONNECT] == pytest.approx(65_504, rel=1 / 2000)
 
 
@@ -117,7 +117,7 @@ def test_a_time_beyond_all_measure_is_the_longest_one() -> None:
 )
 def test_the_phases_come_in_the_order_of_the_session(of: object, order: list[Phase]) -> None:
     assert isinstance(of, type(TARGET))
-    result = replace(healthy(of), durations=tuple((phase, 0.25) for phase in order))
+    result = replace(healthy(of), durations=Durations.of((phase, 0.25) for phase in order))
     [attempt] = past(result).attempts()
     assert [phase for phase, _ in attempt.durations] == order
 
@@ -255,6 +255,14 @@ def test_an_ordinary_dialog_is_kept_whole_and_is_not_copied() -> None:
 def test_a_target_that_is_well_costs_about_a_kibibyte() -> None:
     results = [well(number) for number in range(3 * ATTEMPTS)]
     assert memory(past(*results)) < 1100
+
+
+def test_a_target_that_is_well_takes_no_more_after_many_probes_than_after_the_first() -> None:
+    history, sizes = past(well(0)), []
+    for number in range(1, 2 * ATTEMPTS):
+        sizes.append(memory(history))
+        history = history.after(well(number), judge(well(number), known_before=True))
+    assert set(sizes) == {sizes[0]}
 
 
 def hostile(number: int) -> ProbeResult:

@@ -10,6 +10,7 @@ from exporter.results import (
     Capability,
     CertificateFault,
     CertificateVerdict,
+    Durations,
     Findings,
     Outcome,
     Phase,
@@ -189,7 +190,9 @@ def test_expectations_are_exposed_as_judged() -> None:
 
 
 def test_phases_are_exposed_as_far_as_they_were_completed() -> None:
-    partial = replace(ended(TARGET, Outcome.GREETING_TIMEOUT), durations=((Phase.RESOLVE, 0.25), (Phase.CONNECT, 0.5)))
+    partial = replace(
+        ended(TARGET, Outcome.GREETING_TIMEOUT), durations=Durations.of([(Phase.RESOLVE, 0.25), (Phase.CONNECT, 0.5)])
+    )
     samples = delivered(partial).samples("mailprobe_phase_duration_seconds")
     assert {labels["phase"]: value for labels, value in samples} == {"resolve": 0.25, "connect": 0.5}
 
@@ -263,7 +266,7 @@ def test_what_was_negotiated_is_told_without_what_openssl_does_not_tell() -> Non
 def test_the_greeting_latency_falls_into_its_bucket() -> None:
     world = World(TARGET)
     for seconds in (0.1, 0.3, 6.0, 25.0):
-        world.deliver(replace(healthy(TARGET), durations=((Phase.GREETING, seconds),)))
+        world.deliver(replace(healthy(TARGET), durations=Durations.of([(Phase.GREETING, seconds)])))
     buckets = {labels["le"]: value for labels, value in world.samples("mailprobe_greeting_latency_seconds_bucket")}
     assert buckets == {"0.1": 1, "0.5": 2, "2.0": 2, "10.0": 3, "+Inf": 4}
     assert world.value("mailprobe_greeting_latency_seconds_count") == 4
@@ -271,7 +274,9 @@ def test_the_greeting_latency_falls_into_its_bucket() -> None:
 
 
 def test_a_greeting_that_never_came_is_not_in_the_histogram() -> None:
-    silent = replace(ended(TARGET, Outcome.GREETING_TIMEOUT), durations=((Phase.GREETING_FIRST_BYTE, 0.1),))
+    silent = replace(
+        ended(TARGET, Outcome.GREETING_TIMEOUT), durations=Durations.of([(Phase.GREETING_FIRST_BYTE, 0.1)])
+    )
     world = delivered(silent)
     assert world.value("mailprobe_greeting_latency_seconds_count") is None
     world.deliver(healthy(TARGET), silent)

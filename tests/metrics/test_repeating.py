@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.judgement.expectation import holds, judge
-from exporter.results import Capability, Findings, Outcome, Phase, ProbeResult, Resolution
+from exporter.results import Capability, Durations, Findings, Outcome, Phase, ProbeResult, Resolution
 from exporter.targets import IpFamily, PortState, Target, TlsMode
 from tests.judgement.sessions import EXPIRED, LEAF, ONLY_IPV6, ended, expectation, healthy, target
 from tests.metrics.world import World
@@ -40,7 +40,7 @@ SESSIONS: tuple[Session, ...] = (
     lambda of: replace(healthy(of), detail="the server said more"),
     lambda of: replace(healthy(of), resolution=ONLY_IPV6),
     lambda of: replace(healthy(of), tls=None),
-    lambda of: replace(healthy(of), durations=((Phase.CONNECT, 0.5),)),
+    lambda of: replace(healthy(of), durations=Durations.of([(Phase.CONNECT, 0.5)])),
 )
 
 
@@ -113,7 +113,7 @@ def test_another_greeting_is_kept_and_repeats_nevertheless() -> None:
 
 def bare(result: ProbeResult) -> ProbeResult:
     """Without what a repetition may have of its own."""
-    return replace(result, durations=(), duration=0.0, findings=replace(result.findings, greeting=None))
+    return replace(result, durations=Durations(), duration=0.0, findings=replace(result.findings, greeting=None))
 
 
 def test_what_two_servers_offer_alike_is_held_once() -> None:

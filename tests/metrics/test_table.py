@@ -23,7 +23,7 @@ from exporter.metrics.metric import Kind, Metric, Scope
 from exporter.metrics.naming import braces, label_names
 from exporter.metrics.state import TargetState
 from exporter.metrics.table import Table
-from exporter.results import Capability, Outcome, Phase, ProbeResult
+from exporter.results import Capability, Durations, Outcome, Phase, ProbeResult
 from exporter.targets import CertificateChecks, PortState, StarttlsRule, TlsMode, Variant
 from tests.judgement.sessions import EXPIRED, GOOD, LEAF, STARTED, ended, expectation, healthy, target
 from tests.metrics.test_reference import Families
@@ -49,7 +49,7 @@ def _states() -> Iterator[tuple[str, TargetState]]:
     yield "a minute later", after(SOUND, replace(SOUND, started=LATER, duration=9.0))
     yield "before the first probe", TargetState(TARGET)
     yield "slowed down", after(SOUND, interval=600.0)
-    yield "other phases", after(replace(SOUND, durations=((Phase.CONNECT, 0.25), (Phase.GREETING, 3.0))))
+    yield "other phases", after(replace(SOUND, durations=Durations.of([(Phase.CONNECT, 0.25), (Phase.GREETING, 3.0)])))
     yield "other TLS", after(replace(SOUND, tls=replace(SOUND.tls, version="TLSv1")))  # type: ignore[type-var] # has TLS
     yield "no TLS", after(replace(SOUND, tls=None, certificates=(), verdict=None))
     yield "ended in TLS", after(replace(ended(TARGET, Outcome.TLS_HANDSHAKE_FAILED), phase=Phase.TLS))

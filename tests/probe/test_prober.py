@@ -63,7 +63,7 @@ async def test_a_name_without_an_address_is_a_failure_of_dns_and_holds_no_place(
     assert (result.outcome, result.phase) == (outcome, Phase.RESOLVE)
     assert result.port_open is None
     assert result.resolution == resolution
-    assert result.durations == ()
+    assert not result.durations
     assert result.detail
 
 

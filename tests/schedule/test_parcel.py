@@ -10,6 +10,7 @@ from exporter.results import (
     CertificateFacts,
     CertificateFault,
     CertificateVerdict,
+    Durations,
     Findings,
     LatencyClock,
     Outcome,
@@ -39,7 +40,7 @@ FULL = ProbeResult(
     resolution=Resolution(Outcome.OK, ("192.0.2.1",), ("2001:db8::1",), 0.01, "half of it", (IpFamily.IPV6,)),
     address="192.0.2.1",
     port_open=True,
-    durations=((Phase.CONNECT, 0.1), (Phase.GREETING, 0.2)),
+    durations=Durations.of([(Phase.CONNECT, 0.1), (Phase.GREETING, 0.2)]),
     clock=LatencyClock.KERNEL,
     findings=Findings(
         greeting_code=220,

@@ -25,7 +25,7 @@ from exporter.probe.prober import Prober
 from exporter.probe.resolve import SystemResolver
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
-from exporter.results import CertificateFault, LatencyClock, Outcome, Phase, ProbeResult
+from exporter.results import CertificateFault, Durations, LatencyClock, Outcome, Phase, ProbeResult
 from exporter.schedule.message import Settings
 from exporter.schedule.pool import WorkerPool, pause, share
 from exporter.schedule.worker import serve
@@ -145,7 +145,7 @@ def without_times(result: ProbeResult) -> ProbeResult:
         result,
         started=0.0,
         duration=0.0,
-        durations=tuple((phase, 0.0) for phase, _ in result.durations),
+        durations=Durations.of((phase, 0.0) for phase in result.durations.phases),
         clock=LatencyClock.LOOP,
         resolution=replace(result.resolution, duration=0.0),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from exporter.probe.seams import Hold
-from exporter.results import Outcome, Phase, ProbeResult
+from exporter.results import Durations, Outcome, Phase, ProbeResult
 from exporter.schedule.limits import Limits
 from exporter.schedule.scheduler import Scheduler
 from exporter.targets import (
@@ -69,7 +69,7 @@ def result(of: Target, outcome: Outcome = Outcome.OK) -> ProbeResult:
         return ProbeResult(of, 0.0, 0.0, outcome, Phase.CONNECT, port_open=False)
     if outcome in UNKNOWN:
         return ProbeResult(of, 0.0, 0.0, outcome, Phase.CONNECT)
-    passed = () if outcome is Outcome.GREETING_TIMEOUT else ((Phase.GREETING, 0.1),)
+    passed = Durations() if outcome is Outcome.GREETING_TIMEOUT else Durations.of([(Phase.GREETING, 0.1)])
     return ProbeResult(of, 0.0, 0.0, outcome, Phase.GREETING, port_open=True, durations=passed)
 
 
