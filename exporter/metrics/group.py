@@ -4,8 +4,8 @@ A group may have thousands of members, and each result may change what its membe
 counted and not searched, and the members are only gone through when the newest of all certificates is another one.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from exporter.judgement.sighting import Sightings, ends, stale
 from exporter.metrics.entry import Entry
@@ -20,19 +20,26 @@ Shown = Mapping[str, tuple[float, float]]
 _BY_KEY_TYPE = (Variant.RSA, Variant.ECDSA)
 
 
+@dataclass(slots=True)
+class _End:
+    """When an end came up, in Unix seconds, and how many members show it as their newest."""
+
+    since: float
+    members: int = 0
+
+
 class CertificateGroup:
     """What the members of one group show."""
 
-    # Nearly every host is a group.
-    __slots__ = ("_ends", "_newest", "_shown", "_since")
+    # Nearly every host is a group, and a mapping more takes a quarter of a kibibyte for each.
+    __slots__ = ("_ends", "_newest", "_shown")
 
     def __init__(self) -> None:
         self._shown: dict[Entry, Shown] = {}
-        self._ends: dict[str, Counter[float]] = defaultdict(Counter)
+        # By key type and end. One that a member takes along when it leaves is kept until `settle`: a reload has members
+        # leave that are back at once, and what they show is no newer for that.
+        self._ends: dict[tuple[str, float], _End] = {}
         self._newest: dict[str, float] = {}
-        # When each end came up, by key type and end. What a member takes along when it leaves is kept until `settle`: a
-        # reload has members leave that are back at once, and what they show is no newer for that.
-        self._since: dict[tuple[str, float], float] = {}
 
     @property
     def members(self) -> Iterator[Entry]:
@@ -55,9 +62,9 @@ class CertificateGroup:
         else:
             del self._shown[member]
         changed = self._recount(before, shown, now)
-        for key_type, (_, end) in before.items():
-            if end not in self._ends[key_type]:
-                del self._since[key_type, end]
+        for shown_before in _newest_ends(before):
+            if not self._ends[shown_before].members:
+                del self._ends[shown_before]
         return True, changed
 
     def leave(self, member: Entry, now: float) -> bool:
@@ -66,7 +73,7 @@ class CertificateGroup:
 
     def settle(self) -> None:
         """All that left to come back are back: forget what those that did not have shown."""
-        self._since = {known: since for known, since in self._since.items() if known[1] in self._ends[known[0]]}
+        self._ends = {known: end for known, end in self._ends.items() if end.members}
 
     def stale(self, member: Entry) -> bool | None:
         """Whether a member shows an older certificate than the group; `None` where nothing can be compared.
@@ -83,37 +90,36 @@ class CertificateGroup:
         return stale(ends(Sightings(sightings), leaves), self._newest) or False
 
     def _is_news(self, key_type: str | None, seen: float) -> bool:
-        return key_type in self._newest and seen >= self._since[key_type, self._newest[key_type]]
+        return key_type in self._newest and seen >= self._ends[key_type, self._newest[key_type]].since
 
     def _recount(self, before: Shown, shown: Shown, now: float) -> bool:
         """Count what a member shows in the place of what it showed; true if the newest end is another one now."""
-        changed = False
-        for key_type in before.keys() | shown.keys():
-            counted = self._ends[key_type]
-            counted.update(end for _, end in _of_type(shown, key_type))
-            counted.subtract(end for _, end in _of_type(before, key_type))
-            # Only the end that was taken away can be left with none.
-            for _, end in _of_type(before, key_type):
-                if not counted[end]:
-                    del counted[end]
-            for _, end in _of_type(shown, key_type):
-                self._since.setdefault((key_type, end), now)
-            newest = self._newest.get(key_type)
-            risen = newest is None or any(end > newest for _, end in _of_type(shown, key_type))
-            if risen or newest not in counted:
-                changed = True
-                self._renew(key_type, max(counted, default=None))
-        return changed
+        for each in _newest_ends(shown):
+            self._ends.setdefault(each, _End(now)).members += 1
+        for each in _newest_ends(before):
+            self._ends[each].members -= 1
+        outdated = [key_type for key_type in before.keys() | shown.keys() if self._is_outdated(key_type, shown)]
+        for key_type in outdated:
+            self._renew(key_type)
+        return bool(outdated)
 
-    def _renew(self, key_type: str, newest: float | None) -> None:
+    def _is_outdated(self, key_type: str, shown: Shown) -> bool:
+        """Whether another end than the one that is known is the newest, now that a member shows this."""
+        newest = self._newest.get(key_type)
+        if newest is None or not self._ends[key_type, newest].members:
+            return True
+        return key_type in shown and shown[key_type][1] > newest
+
+    def _renew(self, key_type: str) -> None:
+        newest = max((end for (of, end), known in self._ends.items() if of == key_type and known.members), default=None)
         if newest is None:
             del self._newest[key_type]
         else:
             self._newest[key_type] = newest
 
 
-def _of_type(shown: Shown, key_type: str) -> tuple[tuple[float, float], ...]:
-    return (shown[key_type],) if key_type in shown else ()
+def _newest_ends(shown: Shown) -> Iterator[tuple[str, float]]:
+    return ((key_type, end) for key_type, (_, end) in shown.items())
 
 
 def _other_leaves(state: TargetState) -> Iterator[CertificateFacts]:
