@@ -56,9 +56,11 @@ _IMPLICIT_ORDER: Final = (
 # objects, these numbers would take ten times as much. Times are half-precision floats (IEEE 754 binary16), which hold
 # eleven binary digits; a chart of latencies shows fewer.
 _ATTEMPT: Final = Struct(f"<deBBBB{len(_PHASES)}e")
-# Before the first of them, in the same size: what grows by each probe leaves holes behind in the process's memory, half
-# a kibibyte for each target in all.
-_NO_ATTEMPTS: Final = bytes(ATTEMPTS * _ATTEMPT.size)
+# Half of them are one object, in its full size before the first one: what grows by each probe leaves holes behind in
+# the process's memory, half a kibibyte for each target in all. All in one would be beyond the 512 bytes that Python
+# sets aside among its own (SMALL_REQUEST_THRESHOLD of its obmalloc.c), and lie between what OpenSSL needs for a
+# handshake, which is then all over the memory, where no cache has it.
+_NO_ATTEMPTS: Final = bytes(ATTEMPTS // 2 * _ATTEMPT.size)
 # The largest of them; no probe takes eighteen hours.
 _LONGEST: Final = 65504.0
 # Half of the last of eleven binary digits is a part in 4096 at most, so four decimal ones tell all there is to know.
@@ -142,12 +144,13 @@ class Change:
 class History:
     """Everything that is remembered of one target. All is in the order of time, the newest at the end.
 
-    packed        the last probes, in 32 bytes each, and zeros before the first; `attempts` unpacks them
+    older, newer  the last probes, half of them each, in 32 bytes and zeros before the first; `attempts` unpacks them
     details       what was said about the newest of them; those before these had nothing to say
     last_success  the dialog of the last successful probe that had one; a closed port says nothing
     """
 
-    packed: bytes = _NO_ATTEMPTS
+    older: bytes = _NO_ATTEMPTS
+    newer: bytes = _NO_ATTEMPTS
     details: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -160,7 +163,8 @@ class History:
         details = (*self.details, detail)[-ATTEMPTS:] if detail or self.details else ()
         failed = judgement.exists and judgement.success is False
         return History(
-            packed=self.packed[_ATTEMPT.size :] + _packed(result, judgement),
+            older=self.older[_ATTEMPT.size :] + self.newer[: _ATTEMPT.size],
+            newer=self.newer[_ATTEMPT.size :] + _packed(result, judgement),
             details=details if any(details) else (),
             failures=self._failed(result, judgement, detail) if failed else self.failures,
             changes=self._changed(result, judgement, detail),
@@ -171,9 +175,10 @@ class History:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The last probes, at most `ATTEMPTS`."""
-        starts = [at for at in range(0, len(self.packed), _ATTEMPT.size) if any(self.packed[at : at + _ATTEMPT.size])]
+        packed = self.older + self.newer
+        starts = [at for at in range(0, len(packed), _ATTEMPT.size) if any(packed[at : at + _ATTEMPT.size])]
         details = ("",) * (len(starts) - len(self.details)) + self.details
-        return tuple(_attempt(self.packed, start, detail) for start, detail in zip(starts, details, strict=True))
+        return tuple(_attempt(packed, start, detail) for start, detail in zip(starts, details, strict=True))
 
     def dialogs(self) -> tuple[KeptDialog, ...]:
         """Every dialog that is kept: of the last success, and of the newest failures."""

@@ -265,6 +265,11 @@ def test_a_target_that_is_well_takes_no_more_after_many_probes_than_after_the_fi
     assert set(sizes) == {sizes[0]}
 
 
+def test_nothing_that_each_probe_replaces_is_larger_than_what_python_keeps_among_its_own() -> None:
+    history = past(*(well(number) for number in range(2 * ATTEMPTS)))
+    assert max(sys.getsizeof(part) for part in _parts(history)) <= 512
+
+
 def hostile(number: int) -> ProbeResult:
     """A probe of a server that never says the same twice, at the greatest length."""
     lines = (f"{number}-{line}" + "x" * 600 for line in range(200))
