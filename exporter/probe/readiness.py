@@ -29,6 +29,7 @@ class Readiness:
         self._descriptor = sock.fileno()
         self._loop = asyncio.get_running_loop()
         self._watch = watch()
+        self.heard = self._loop.time()
         # What is watched for; 0: nothing.
         self._watched = 0
         self._wait = _Wait(self._loop)
@@ -62,7 +63,8 @@ class Readiness:
             self._timer.cancel()
             self._timer = None
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Called when the socket is ready."""
         if not self._wait.end():
             # Nobody is there to read it, and the loop would tell again and again.
             self._unwatch()
@@ -94,9 +96,9 @@ class Readiness:
         if self._watched == event:
             return
         if self._watched:
-            self._watch.change(self._descriptor, event, self._settle)
+            self._watch.change(self._descriptor, event, self)
         else:
-            self._watch.enter(self._descriptor, event, self._settle)
+            self._watch.enter(self._descriptor, event, self)
         self._watched = event
 
     def _unwatch(self) -> None:

@@ -13,7 +13,7 @@ What is ready may itself have to wait for others, as `gathering` has it.
 import asyncio
 import selectors
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from exporter.batch import Batch
@@ -22,6 +22,15 @@ from exporter.probe.kernel import TELLS_ARRIVALS
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
+
+
+class Watched(Protocol):
+    """What waits for a socket. `heard`: when the socket was last ready, on the loop's clock, or when it was made."""
+
+    heard: float
+
+    def settle(self) -> None:
+        """The socket is ready."""
 
 
 class Watch:
@@ -34,13 +43,13 @@ class Watch:
         # What Linux, the BSDs and macOS have can itself be waited for: it is readable while something in it is ready.
         loop.add_reader(self._selector, self._ready)
 
-    def enter(self, descriptor: int, event: int, call: Callable[[], object]) -> None:
-        """Call `call` in each turn of the loop in which `event` holds, until it is changed or struck out."""
-        self._selector.register(descriptor, event, call)
+    def enter(self, descriptor: int, event: int, watched: Watched) -> None:
+        """Settle `watched` in each turn of the loop in which `event` holds, until it is changed or struck out."""
+        self._selector.register(descriptor, event, watched)
 
-    def change(self, descriptor: int, event: int, call: Callable[[], object]) -> None:
+    def change(self, descriptor: int, event: int, watched: Watched) -> None:
         """From now on for this `event` instead of the one before."""
-        self._selector.modify(descriptor, event, call)
+        self._selector.modify(descriptor, event, watched)
 
     def strike(self, descriptor: int) -> None:
         """Watch it no more; before it is closed, since another socket may then get its descriptor."""
@@ -54,11 +63,15 @@ class Watch:
         self._batch.add(call)
 
     def look(self) -> None:
-        """Call for everything that is ready now, whether or not it should wait for others."""
-        ready = self._selector.select(0)
-        for key, _ in ready:
-            key.data()
-        self._gathering.looked(asyncio.get_running_loop().time(), len(ready), len(self._selector.get_map()))
+        """Settle everything that is ready now, whether or not it should wait for others."""
+        time, answered = asyncio.get_running_loop().time, self._gathering.answered
+        now = time()
+        for key, _ in self._selector.select(0):
+            watched = key.data
+            answered(now - watched.heard)
+            watched.heard = now
+            watched.settle()
+        self._gathering.looked(time())
 
     def _ready(self) -> None:
         loop = asyncio.get_running_loop()

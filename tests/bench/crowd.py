@@ -9,9 +9,9 @@ At the port `delayed` the greeting comes `DELAY` after the connection was accept
 does not sleep through the last two milliseconds. How late it really was is kept for each address, and told: as a
 `witness` saw it, so that this process' own lateness does not count, or by its own clock where that is not permitted.
 
-At the port `distant` everything that is said arrives late by the distance of the address, which is anything between
-`NEAREST` and `FARTHEST`: servers all over the world, of which no two answer at the same time. Connecting alone is as
-quick as ever.
+At the ports `regional` and `distant` everything that is said arrives late by the distance of the address, which is
+anything between the two of `DISTANCES`: servers in the same part of the world, or all over it, of which no two answer
+at the same time. Connecting alone is as quick as ever.
 
 At the ports `mute` and `held` it falls silent when told to: before the greeting, and after the handshake.
 """
@@ -50,15 +50,16 @@ CHAINS: Final[dict[str, tuple[KeyKind, KeyKind, KeyKind]]] = {
 }
 PLAIN: Final = "plain"
 DELAYED: Final = "delayed"
+REGIONAL: Final = "regional"
 DISTANT: Final = "distant"
 MUTE: Final = "mute"
 HELD: Final = "held"
 
 DELAY: Final = 0.05
 
-# Seconds to a server in the next city, and to one on the other side of the world, and back.
-NEAREST: Final = 0.01
-FARTHEST: Final = 0.16
+# Seconds to the nearest server and back, and to the farthest one: between the cities of one country and its neighbours,
+# and to the other side of the world.
+DISTANCES: Final = {REGIONAL: (0.005, 0.04), DISTANT: (0.01, 0.16)}
 
 # A process that sleeps is woken late; the last of the wait is not slept through.
 _AWAKE_SECONDS: Final = 0.002
@@ -305,8 +306,8 @@ class _Server:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = _Session(sock, self._contexts.get(name), silent_after_tls=self._silence and name == HELD)
             self._sessions[sock.fileno()] = session
-            if name == DISTANT:
-                session.distance = distance(sock.getsockname()[0])
+            if name in DISTANCES:
+                session.distance = _distance(sock.getsockname()[0], *DISTANCES[name])
                 heappush(self._under_way, (now + session.distance, sock.fileno(), True))
                 continue
             self._poll.register(sock.fileno(), EPOLLIN)
@@ -360,9 +361,9 @@ def _own_name(sock: socket.socket) -> bytes:
     return f"mx-{sock.getsockname()[0].replace('.', '-')}.{DOMAIN}".encode()
 
 
-def distance(address: str) -> float:
+def _distance(address: str, nearest: float, farthest: float) -> float:
     """Seconds from here to a host and back."""
-    return NEAREST + (FARTHEST - NEAREST) * crc32(address.encode()) / 2**32
+    return nearest + (farthest - nearest) * crc32(address.encode()) / 2**32
 
 
 def _context(directory: Path, name: str, kinds: tuple[KeyKind, KeyKind, KeyKind]) -> tuple[ssl.SSLContext, bytes]:
@@ -385,11 +386,11 @@ def _listen() -> socket.socket:
 def _serve(directory: Path) -> None:
     made = {name: _context(directory, name, kinds) for name, kinds in CHAINS.items()}
     contexts = {name: context for name, (context, _) in made.items()}
-    contexts |= dict.fromkeys((DELAYED, DISTANT, MUTE, HELD), contexts["p256"])
+    contexts |= dict.fromkeys((DELAYED, REGIONAL, DISTANT, MUTE, HELD), contexts["p256"])
     roots = directory / "roots.pem"
     public = _SYSTEM_ROOTS.read_bytes() if _SYSTEM_ROOTS.exists() else b""
     roots.write_bytes(public + b"".join(pem for _, pem in made.values()))
-    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED, DISTANT, MUTE, HELD)}
+    listeners = {name: _listen() for name in (*CHAINS, PLAIN, DELAYED, REGIONAL, DISTANT, MUTE, HELD)}
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
     try:
         witness = Witness(ports[DELAYED])

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from exporter.probe.gathering import FAR_SECONDS, GATHERING_SECONDS, Gathering
+from exporter.probe.gathering import GATHERED_PART, LONGEST_SECONDS, SHORTEST_SECONDS, Gathering
 from exporter.probe.kernel import TELLS_ARRIVALS
 from exporter.probe.readiness import Readiness
 from tests.manual_loop import run
 
-NEAR = FAR_SECONDS / 5
-FAR = FAR_SECONDS * 2
+# Seconds that an answer takes.
+NEAR = SHORTEST_SECONDS / GATHERED_PART / 2
+FAR = LONGEST_SECONDS / GATHERED_PART * 2
 LATER = 3600.0
 
 told = pytest.mark.skipif(not TELLS_ARRIVALS, reason="nobody waits where the kernel does not tell when it arrived")
@@ -25,17 +26,17 @@ def after_answers(*seconds: float, sessions: int = 10) -> tuple[Gathering, float
     """One that has seen a round of answers, each so late and as evenly as servers at all distances give them, for each
     of `seconds`; and the time of its last look."""
     gathering, now = Gathering(), 1000.0
-    gathering.looked(now, 0, sessions)
     for each in seconds:
         for _ in range(sessions):
             now += each / sessions
-            gathering.looked(now, 1, sessions)
+            gathering.answered(each)
+            gathering.looked(now)
     return gathering, now
 
 
 def test_nobody_waits_before_anything_is_known() -> None:
     gathering = Gathering()
-    gathering.looked(1000.0, 0, 50)
+    gathering.looked(1000.0)
 
     assert gathering.wait(1000.0) <= 0
 
@@ -50,14 +51,28 @@ def test_where_servers_are_near_nobody_waits() -> None:
 def test_where_servers_are_far_what_arrives_waits_until_a_moment_after_the_last_look(sessions: int) -> None:
     gathering, last = after_answers(FAR, FAR, FAR, sessions=sessions)
 
-    assert gathering.wait(last) == pytest.approx(GATHERING_SECONDS)
-    assert gathering.wait(last + GATHERING_SECONDS / 4) == pytest.approx(GATHERING_SECONDS * 3 / 4)
+    assert gathering.wait(last) == pytest.approx(LONGEST_SECONDS)
+    assert gathering.wait(last + LONGEST_SECONDS / 4) == pytest.approx(LONGEST_SECONDS * 3 / 4)
+
+
+@pytest.mark.parametrize(
+    ("answering", "apart"),
+    [
+        pytest.param(SHORTEST_SECONDS / GATHERED_PART * 1.1, SHORTEST_SECONDS * 1.1, id="hardly far"),
+        pytest.param(LONGEST_SECONDS / GATHERED_PART / 2, LONGEST_SECONDS / 2, id="farther"),
+        pytest.param(10.0, LONGEST_SECONDS, id="very far"),
+    ],
+)
+def test_the_farther_servers_are_the_longer_it_waits_up_to_a_bound(answering: float, apart: float) -> None:
+    gathering, last = after_answers(*[answering] * 3)
+
+    assert gathering.wait(last) == pytest.approx(apart)
 
 
 def test_who_comes_alone_does_not_wait() -> None:
     gathering, last = after_answers(FAR, FAR, FAR)
 
-    assert gathering.wait(last + GATHERING_SECONDS + 0.001) <= 0
+    assert gathering.wait(last + LONGEST_SECONDS + 0.001) <= 0
 
 
 def test_where_they_are_all_near_again_nobody_waits_any_more() -> None:
@@ -74,14 +89,10 @@ def test_where_they_are_all_far_for_once_what_arrives_waits() -> None:
     assert gathering.wait(last) > 0
 
 
-def test_a_session_that_nobody_answers_does_not_make_the_others_wait() -> None:
-    # One is silent for ten seconds while the other ones have their answers at once, fifty in a second.
-    gathering, now = Gathering(), 1000.0
-    for _ in range(500):
-        gathering.looked(now, 1, 1)
-        now += 0.02
+def test_one_that_is_slow_to_answer_does_not_make_the_others_wait() -> None:
+    gathering, last = after_answers(60.0, *[0.0] * 500, sessions=1)
 
-    assert gathering.wait(now - 0.02) <= 0
+    assert gathering.wait(last) <= 0
 
 
 @pytest.fixture
@@ -121,12 +132,39 @@ def test_answers_from_afar_are_read_together(ends: Ends) -> None:
         async with asyncio.TaskGroup() as group:
             for number in range(2):
                 group.create_task(wait(number))
-                loop.call_later(GATHERING_SECONDS * (number + 1) / 4, ends[number][1].send, b"x")
+                loop.call_later(LONGEST_SECONDS * (number + 1) / 4, ends[number][1].send, b"x")
         for one in waiting:
             one.close()
         return read
 
-    assert run(story()) == pytest.approx([GATHERING_SECONDS] * 2)
+    assert run(story()) == pytest.approx([LONGEST_SECONDS] * 2)
+
+
+@told
+def test_a_session_that_nobody_answers_does_not_make_the_others_wait(ends: Ends) -> None:
+    async def story() -> float:
+        loop = asyncio.get_running_loop()
+        silent, answered = [Readiness(ours) for ours, _ in ends]
+        ours, other = ends[1]
+
+        async def wait_in_vain() -> None:
+            await silent.readable(loop.time() + LATER)
+
+        waiting = asyncio.create_task(wait_in_vain())
+        for _ in range(100):
+            other.send(b"x")
+            await answered.readable(loop.time() + LATER)
+            ours.recv(16)
+        await asyncio.sleep(FAR)
+        sent = loop.time()
+        other.send(b"x")
+        await answered.readable(loop.time() + LATER)
+        waiting.cancel()
+        for one in (silent, answered):
+            one.close()
+        return loop.time() - sent
+
+    assert run(story()) == 0.0
 
 
 @told
@@ -134,8 +172,8 @@ def test_what_arrives_in_time_and_waits_for_others_is_no_timeout(ends: Ends) -> 
     async def story() -> bytes:
         loop = asyncio.get_running_loop()
         waiting = await spoken_to_from_afar(ends)
-        loop.call_later(GATHERING_SECONDS / 4, ends[0][1].send, b"y")
-        await waiting[0].readable(loop.time() + GATHERING_SECONDS / 2)
+        loop.call_later(LONGEST_SECONDS / 4, ends[0][1].send, b"y")
+        await waiting[0].readable(loop.time() + LONGEST_SECONDS / 2)
         for one in waiting:
             one.close()
         return ends[0][0].recv(16)

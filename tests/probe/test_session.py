@@ -638,15 +638,19 @@ async def beside_a_slow_neighbour(
     then takes five seconds to speak."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, ManualLoop)
+    take_long = partial(loop.advance, 5.0)
     nudged, nudge = socket.socketpair()
 
-    def speak_slowly() -> None:
-        nudged.recv(1)
-        watch().afterwards(partial(loop.advance, 5.0))
+    class Neighbour:
+        heard = loop.time()
+
+        def settle(self) -> None:
+            nudged.recv(1)
+            watch().afterwards(take_long)
 
     with nudged, nudge, socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        watch().enter(nudged.fileno(), READ, speak_slowly)
+        watch().enter(nudged.fileno(), READ, Neighbour())
         probing = asyncio.ensure_future(probe(listener.getsockname()[1], tls=tls))
         server, _ = await ready(listener.accept)
         with server:
