@@ -7,30 +7,34 @@ for a name of its own, whose server greets 50 ms late. The fewer targets are pro
 of targets make as many sessions a second, and what a session costs the processor can be compared: the bar is 1.15.
 `first_round` and the interval are one here. Linux only.
 
-The many have one turn, since it takes ten minutes, between two of the few: machines are faster at one time than at
-another, by more than is looked for here.
+Both run at the same time, by turns: while one counts the other is stopped, since machines are faster at one minute than
+at the next by more than is looked for here. What fell due meanwhile is made up for before anything counts.
 
 Of each number it is told besides, as figures:
 
     memory     what the process grew by for each target once all were probed, above a daemon with one
     start      from the command to the port that listens, and a reload of the same file, from the request to its
-               answer; of the many also as so many times what PyYAML alone takes for that file, with its parser in C
+               answer; also as so many times what PyYAML alone takes for that file, with its parser in C
     lag        how much later than due sessions began, as the daemon exposes it (a mean over a hundred sessions)
+    rate       sessions a second that were really held while they counted
     reload     whether it disturbs probes in flight. Beside the figures of the time that it takes stand those of as
                many seconds just before it: sessions held a second, the lag, the error of the greeting's latency at p99
-               and at most, and the longest wait for /-/healthy, asked a hundred times a second; and of all the time,
-               how many probes failed
+               and at most, and the longest wait for /-/healthy, asked a hundred times a second; and how many probes
+               failed meanwhile
 
-The memory is told with a scrape of all targets just made, and what a scrape leaves behind is in it.
+The memory is told after all turns, with a scrape of all targets just made, and what a scrape leaves behind is in it.
 """
 
 import asyncio
 import http.client
+import os
 import re
+import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -39,7 +43,7 @@ import yaml
 
 from tests.bench import cores, exporters
 from tests.bench.crowd import DELAYED, Running, crowd
-from tests.bench.exporters import Client, await_ready, configuration
+from tests.bench.exporters import SCRAPE_SECONDS, Client, await_ready, configuration
 from tests.bench.latency import SETTLED_SECONDS, at, errors_between, failures
 from tests.bench.process import ADDRESS, Program, ProgramFailed
 from tests.bench.ratio import HERE, Row, compared, figure
@@ -51,8 +55,6 @@ _LAG = re.compile(rb"^mailprobe_schedule_lag_seconds (\S+)$", re.MULTILINE)
 _RELOAD_SECONDS = 300.0
 # How long a daemon of one target takes to have probed it.
 _ALONE_SECONDS = 2.0
-# In the time that counts, of a minute as a rule.
-_SCRAPES = 4
 _LOOK_SECONDS = 0.01
 _KIB = 1024
 
@@ -73,55 +75,87 @@ class Span:
     lag: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Load:
-    """What was found with so many targets. Times in seconds, memory in bytes.
+    """A daemon with so many targets, and what was found of it. Times in seconds, memory in bytes.
 
-    parsed      PyYAML's time for the file
-    per_target  memory
-    cpu         of a session, without a scrape beside and with one every so often
-    lags        one for each scrape
-    failed      probes, of all the time
+    parsed   PyYAML's time for the file
+    empty    memory of a daemon with one target
+    alone    processor time of a session, in each turn
+    scraped  the same with scrapes beside
+    rates    sessions a second in all that time
+    lags     one for each scrape
     """
 
+    program: Program
     targets: int
     parsed: float
     started: float
-    per_target: float
-    cpu: tuple[float, float]
-    lags: list[float]
-    failed: int
+    empty: int
+    alone: list[float] = field(default_factory=list)
+    scraped: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """It runs for the length of the block, and is stopped then."""
+        os.kill(self.program.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.kill(self.program.pid, signal.SIGSTOP)
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What was found when the configuration was read again.
+
+    resident  memory of the process before
+    failed    probes, in both spans and between them
+    """
+
+    resident: int
     before: Span
     during: Span
+    failed: int
 
 
 def measure(size: Size) -> list[Row]:
     """All that this benchmark says."""
-    with cores.servers_core(), crowd() as running:
-        few, many = size.scale
-        loads = [load(running, targets, interval, size.scale_seconds) for targets, interval in (few, many, few)]
-    targets, interval = few
-    return rows(loads, targets / interval)
+    (targets, interval), _ = size.scale
+    with cores.servers_core(), crowd() as running, ExitStack() as stack:
+        few, many = loads = [stack.enter_context(load(running, *scale)) for scale in size.scale]
+        await_rhythm(loads)
+        for _ in range(size.scale_rounds):
+            for each in loads:
+                with each.turn():
+                    # The other one's turn was three times as long, and a core carries several times the rate.
+                    time.sleep(size.scale_seconds)
+                    asyncio.run(_count(running, each, size.scale_seconds))
+        said = list(compared_loads(few, many, targets / interval))
+        for each in loads:
+            with each.turn():
+                time.sleep(size.scale_seconds)
+                said += _figures(each, asyncio.run(reloaded(running, each.program)))
+    return said
 
 
-def rows(loads: Sequence[Load], rate: float) -> list[Row]:
-    """What is said of a small and a large number of targets at the same rate of sessions, each small one a round."""
-    largest = max(loads, key=lambda found: found.targets)
-    smaller = [found for found in loads if found is not largest]
-    few, many = (f"{found.targets:,} targets" for found in (smaller[0], largest))
-    said: list[Row] = []
-    for number, case in enumerate(("without a scrape", "with a scrape of all every quarter of the time")):
-        costs = [{few: found.cpu[number], many: largest.cpu[number]} for found in smaller]
+def compared_loads(few: Load, many: Load, rate: float) -> Iterator[Row]:
+    """What is said of a small and a large number of targets at the same rate of sessions."""
+    names = [f"{each.targets:,} targets" for each in (few, many)]
+    for case, turns in (
+        ("without a scrape", (few.alone, many.alone)),
+        (f"with a scrape of all every {SCRAPE_SECONDS:g} s", (few.scraped, many.scraped)),
+    ):
+        costs = [dict(zip(names, pair, strict=True)) for pair in zip(*turns, strict=True)]
         case = f"{rate:.0f} sessions a second, {case}"
-        said.append(compared(costs, many, few, benchmark="scale", case=case, quantity="CPU time of a session"))
-    for found in (smaller[0], largest):
-        said += _figures(found)
-    # The start of a small one is that of the interpreter.
-    return said + list(_multiples(largest))
+        yield compared(costs, names[1], names[0], benchmark="scale", case=case, quantity="CPU time of a session")
 
 
-def load(running: Running, targets: int, interval: int, seconds: float) -> Load:
-    """Run the daemon with so many targets through one round, then count for so many seconds."""
+@contextmanager
+def load(running: Running, targets: int, interval: int) -> Iterator[Load]:
+    """The daemon with so many targets, stopped as soon as it listens."""
     text = configuration(running.crowd, DELAYED, targets, interval, interval)
     single = configuration(running.crowd, DELAYED, 1, interval, 0)
     began = time.monotonic()
@@ -133,44 +167,65 @@ def load(running: Running, targets: int, interval: int, seconds: float) -> Load:
             empty = one.resident()
         began = time.monotonic()
         with exporters.mailprobe(text, running.crowd, Path(directory)) as program:
-            started = time.monotonic() - began
-            await_ready(program)
-            alone, _ = asyncio.run(_counted(running, program, seconds, scrapes=0))
-            scraped, lags = asyncio.run(_counted(running, program, seconds, _SCRAPES))
-            # Before the reload, which reads a second configuration beside the first one.
-            per_target = (program.resident() - empty) / targets
-            before, during, failed = asyncio.run(_reloaded(running, program))
-    return Load(targets, parsed, started, per_target, (alone, scraped), lags, failed, before, during)
+            found = Load(program, targets, parsed, time.monotonic() - began, empty)
+            try:
+                with found.turn():
+                    pass
+                yield found
+            finally:
+                # A process that is stopped does not end either.
+                os.kill(program.pid, signal.SIGCONT)
 
 
-async def _counted(running: Running, program: Program, seconds: float, scrapes: int) -> tuple[float, list[float]]:
-    """The processor time of a session, and the lag that each of the scrapes meanwhile showed."""
-    client = Client(program.port)
-    lags: list[float] = []
-    if scrapes:
-        # Prometheus was there before: what it was told then and is as it was is not compressed again.
-        await client.get("/metrics")
-    before, cpu = running.account(), program.cpu()
-    for _ in range(scrapes):
-        await asyncio.sleep(seconds / scrapes)
-        lags.append(_lag(await client.get("/metrics")))
-    if not scrapes:
-        await asyncio.sleep(seconds)
-    sessions, used = running.account().sessions - before.sessions, program.cpu() - cpu
+def await_rhythm(loads: Sequence[Load]) -> None:
+    """Let all of them run through their first round."""
+    with ExitStack() as stack:
+        for each in loads:
+            stack.enter_context(each.turn())
+        for each in loads:
+            await_ready(each.program)
+
+
+async def _count(running: Running, found: Load, seconds: float) -> None:
+    """One turn: so many seconds without a scrape, and as many with the scrapes that Prometheus makes in them."""
+    found.alone.append(await _cost(running, found, asyncio.sleep(seconds)))
+    client = Client(found.program.port)
+    # Prometheus was there before: what it was told then and is as it was is not compressed again.
+    await client.get("/metrics")
+    found.scraped.append(await _cost(running, found, _scrapes(found, client, seconds)))
     client.close()
+
+
+async def _scrapes(found: Load, client: Client, seconds: float) -> None:
+    scrapes = max(1, round(seconds / SCRAPE_SECONDS))
+    for _ in range(scrapes):
+        await asyncio.sleep(seconds / scrapes / 2)
+        found.lags.append(_lag(await client.get("/metrics")))
+        await asyncio.sleep(seconds / scrapes / 2)
+
+
+async def _cost(running: Running, found: Load, work: Awaitable[None]) -> float:
+    """The processor time of a session while something is done."""
+    before, cpu, began = running.account(), found.program.cpu(), time.monotonic()
+    await work
+    sessions, used = running.account().sessions - before.sessions, found.program.cpu() - cpu
     if not sessions:
         raise ProgramFailed("no session was held")
-    return used / sessions, lags
+    found.rates.append(sessions / (time.monotonic() - began))
+    return used / sessions
 
 
-async def _reloaded(running: Running, program: Program) -> tuple[Span, Span, int]:
-    """The time of a reload, as many seconds before it, and the probes that have failed in the end."""
-    began = time.monotonic()
+async def reloaded(running: Running, program: Program) -> Reload:
+    """What a reload does, beside as many seconds before it."""
+    client = Client(program.port)
+    failed = failures(await client.get("/metrics"))
+    client.close()
+    resident, began = program.resident(), time.monotonic()
     # How long one takes is only known from one.
     await asyncio.to_thread(_reload, program)
     before, _ = await _span(running, program, asyncio.sleep(time.monotonic() - began))
     during, document = await _span(running, program, asyncio.to_thread(_reload, program))
-    return before, during, failures(document)
+    return Reload(resident, before, during, failures(document) - failed)
 
 
 async def _span(running: Running, program: Program, work: Awaitable[None]) -> tuple[Span, bytes]:
@@ -207,16 +262,21 @@ def _lag(document: bytes) -> float:
     return float(found[1])
 
 
-def _figures(found: Load) -> Iterator[Row]:
+def _figures(found: Load, reload: Reload) -> Iterator[Row]:
     """All figures of one number of targets."""
     say = partial(figure, benchmark="scale", contender="mailprobe")
     here, seconds = f"{found.targets:,} targets", f"s {HERE}"
-    yield say([found.per_target / _KIB], "KiB", case=here, quantity="memory of a target")
+    yield say([(reload.resident - found.empty) / found.targets / _KIB], "KiB", case=here, quantity="memory of a target")
+    yield say(found.rates, "a second", case=here, quantity="sessions held while they count")
     yield say([found.started], seconds, case=here, quantity="start")
-    yield say([found.during.seconds], seconds, case=here, quantity="reload")
+    yield say([reload.during.seconds], seconds, case=here, quantity="reload")
+    # In a unit that other machines have as well.
+    multiple = partial(say, unit="times PyYAML's time for the file", case=here)
+    yield multiple([found.started / found.parsed], quantity="start")
+    yield multiple([reload.during.seconds / found.parsed], quantity="reload")
     yield say([max(found.lags)], seconds, case=here, quantity="lag of the schedule, the largest at a scrape")
-    yield say([found.failed], "", case=here, quantity="probes that failed")
-    for name, span in (("as long before a reload", found.before), ("during a reload", found.during)):
+    yield say([reload.failed], "", case=here, quantity="probes that failed")
+    for name, span in (("as long before a reload", reload.before), ("during a reload", reload.during)):
         case = f"{here}, {name}"
         yield say([span.sessions / span.seconds], "a second", case=case, quantity="sessions held")
         yield say([span.lag], seconds, case=case, quantity="lag of the schedule at the end")
@@ -225,10 +285,3 @@ def _figures(found: Load) -> Iterator[Row]:
         if span.errors:
             yield say([at(span.errors, 0.99)], seconds, case=case, quantity="error of the greeting's latency, p99")
             yield say([span.errors[-1]], seconds, case=case, quantity="error of the greeting's latency, at most")
-
-
-def _multiples(found: Load) -> Iterator[Row]:
-    """Start and reload, in a unit that other machines have as well."""
-    say = partial(figure, benchmark="scale", contender="mailprobe", case=f"{found.targets:,} targets")
-    for quantity, seconds in (("start", found.started), ("reload", found.during.seconds)):
-        yield say([seconds / found.parsed], "times PyYAML's time for the file", quantity=quantity)

@@ -28,7 +28,8 @@ class Size:
     hosts          numbers of hosts to tell the extent of a scrape for
     names          that are looked up
     scale          numbers of targets, each with its interval in seconds: two at the same rate of sessions
-    scale_seconds  for which these count
+    scale_rounds   in which each of them has a turn
+    scale_seconds  for which these count in a turn, once without scrapes and once with them
     """
 
     rounds: int
@@ -50,6 +51,7 @@ class Size:
     hosts: tuple[int, ...]
     names: int
     scale: tuple[tuple[int, int], ...]
+    scale_rounds: int
     scale_seconds: float
 
 
@@ -74,7 +76,8 @@ USUAL: Final = Size(
     names=2_000,
     # 40,000 targets in 300 s are 133 sessions a second.
     scale=((1_333, 10), (40_000, 300)),
-    scale_seconds=60.0,
+    scale_rounds=5,
+    scale_seconds=15.0,
 )
 
 LARGE: Final = Size(
@@ -97,7 +100,8 @@ LARGE: Final = Size(
     hosts=(100, 1_000, 10_000),
     names=2_000,
     scale=((1_333, 10), (40_000, 300)),
-    scale_seconds=120.0,
+    scale_rounds=9,
+    scale_seconds=30.0,
 )
 
 TINY: Final = Size(
@@ -122,5 +126,6 @@ TINY: Final = Size(
     hosts=(2, 4),
     names=4,
     scale=((200, 10), (400, 20)),
+    scale_rounds=1,
     scale_seconds=1.0,
 )

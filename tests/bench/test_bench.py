@@ -18,7 +18,6 @@ from exporter.demo.mint import Authority
 from exporter.targets import TlsMode
 from tests.bench import (
     company,
-    cores,
     extent,
     fleet,
     flight,
@@ -146,16 +145,14 @@ def test_workers_yields_ratios() -> None:
     assert_against_others(ratios)
 
 
-def test_scale_counts_sessions_and_looks_on_while_the_configuration_is_read_again() -> None:
+def test_scale_counts_sessions_by_turns_and_looks_on_while_the_configuration_is_read_again() -> None:
     available("scale")
-    (targets, interval), _ = TINY.scale
-    with cores.servers_core(), crowd() as running:
-        found = scale.load(running, targets, interval, TINY.scale_seconds)
-    assert found.failed == 0
-    ratios, figures = assert_well_formed(scale.rows((replace(found, targets=1), found), targets / interval), "scale")
-    assert {row.median for row in ratios} == {1.0}
-    assert len(values(figures, "start")) == 3
-    assert len(values(figures, "sessions held")) == 4
+    ratios, figures = assert_well_formed(scale.measure(TINY), "scale")
+    assert [(row.contender, row.against, row.rounds) for row in ratios] == [("400 targets", "200 targets", 1)] * 2
+    assert values(figures, "probes that failed") == [0, 0]
+    assert len(values(figures, "memory of a target")) == 2
+    assert len(values(figures, "start")) == 4
+    assert len(values(figures, "sessions held while they count")) == 2
 
 
 def test_extent_counts_what_a_scrape_has() -> None:
