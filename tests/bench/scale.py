@@ -125,23 +125,23 @@ def measure(size: Size) -> list[Row]:
     """All that this benchmark says."""
     (targets, interval), _ = size.scale
     with cores.servers_core(), crowd() as running, ExitStack() as stack:
-        few, many = loads = [stack.enter_context(load(running, *scale)) for scale in size.scale]
-        await_rhythm(loads)
+        few, many = loads = [stack.enter_context(_load(running, *scale)) for scale in size.scale]
+        _await_rhythm(loads)
         for _ in range(size.scale_rounds):
             for each in loads:
                 with each.turn():
                     # The other one's turn was three times as long, and a core carries several times the rate.
                     time.sleep(size.scale_seconds)
                     asyncio.run(_count(running, each, size.scale_seconds))
-        said = list(compared_loads(few, many, targets / interval))
+        said = list(_costs_compared(few, many, targets / interval))
         for each in loads:
             with each.turn():
                 time.sleep(size.scale_seconds)
-                said += _figures(each, asyncio.run(reloaded(running, each.program)))
+                said += _figures(each, asyncio.run(_reloaded(running, each.program)))
     return said
 
 
-def compared_loads(few: Load, many: Load, rate: float) -> Iterator[Row]:
+def _costs_compared(few: Load, many: Load, rate: float) -> Iterator[Row]:
     """What is said of a small and a large number of targets at the same rate of sessions."""
     names = [f"{each.targets:,} targets" for each in (few, many)]
     for case, turns in (
@@ -154,7 +154,7 @@ def compared_loads(few: Load, many: Load, rate: float) -> Iterator[Row]:
 
 
 @contextmanager
-def load(running: Running, targets: int, interval: int) -> Iterator[Load]:
+def _load(running: Running, targets: int, interval: int) -> Iterator[Load]:
     """The daemon with so many targets, stopped as soon as it listens."""
     text = configuration(running.crowd, DELAYED, targets, interval, interval)
     single = configuration(running.crowd, DELAYED, 1, interval, 0)
@@ -177,7 +177,7 @@ def load(running: Running, targets: int, interval: int) -> Iterator[Load]:
                 os.kill(program.pid, signal.SIGCONT)
 
 
-def await_rhythm(loads: Sequence[Load]) -> None:
+def _await_rhythm(loads: Sequence[Load]) -> None:
     """Let all of them run through their first round."""
     with ExitStack() as stack:
         for each in loads:
@@ -215,7 +215,7 @@ async def _cost(running: Running, found: Load, work: Awaitable[None]) -> float:
     return used / sessions
 
 
-async def reloaded(running: Running, program: Program) -> Reload:
+async def _reloaded(running: Running, program: Program) -> Reload:
     """What a reload does, beside as many seconds before it."""
     client = Client(program.port)
     failed = failures(await client.get("/metrics"))
