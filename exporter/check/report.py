@@ -125,7 +125,7 @@ def _rows(checked: Checked, now: float) -> Iterator[tuple[str, str]]:
         yield "before TLS", _capabilities(findings.capabilities)
     if findings.capabilities_tls is not None:
         yield "inside TLS", _capabilities(findings.capabilities_tls)
-    if result.durations:
+    if result.durations.phases:
         phases = "  ".join(f"{phase} {_milliseconds(seconds)}" for phase, seconds in result.durations)
         yield "phases", phases
 

@@ -6,8 +6,9 @@ while others are.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from exporter.config.model import Watch
 from exporter.judgement.host import BAN_REMARK, family_lost, reached_elsewhere, suspected_ban
@@ -111,11 +112,22 @@ def together(host: Host, witnesses: Witnesses, watch: Watch) -> HostState:
     banned = {family: _banned(entries, witnesses) for family, entries in families.items() if watch.suspected_bans}
     return replace(
         host.state,
-        family_lost=tuple((family, value) for family, value in lost.items() if value is not None),
-        suspected_ban=tuple((family, value) for family, value in banned.items() if value is not None),
+        family_lost=_known(lost),
+        suspected_ban=_known(banned),
         variant_ports=_variant_ports(host.entries),
         addresses=_addresses(host.entries),
     )
+
+
+def _known(found: Mapping[IpFamily, bool | None]) -> tuple[tuple[IpFamily, bool], ...]:
+    """What is known of each family."""
+    return _common(tuple((family, value) for family, value in found.items() if value is not None))
+
+
+# Two families, each with one of two values or none: one object for all hosts of which the same is known.
+@lru_cache(maxsize=16)
+def _common(known: tuple[tuple[IpFamily, bool], ...]) -> tuple[tuple[IpFamily, bool], ...]:
+    return known
 
 
 def remarks(entry: Entry, stale: bool | None) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from exporter.probe.record import Record
 from exporter.probe.seams import Hold, Resolver
 from exporter.probe.session import Means, Session
 from exporter.results import Outcome, Phase, ProbeResult, Resolution
-from exporter.targets import Service, Target, TargetKey, TlsMode, Variant
+from exporter.targets import IpFamily, Service, Target, TargetKey, TlsMode, Variant
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Prober:
 
     async def _probe(self, record: Record, hold: Hold) -> None:
         target = record.target
-        resolution = await self._resolver.resolve(target.host, frozenset(target.ip_families))
+        resolution = await self._resolver.resolve(target.host, _families(target.ip_families))
         record.resolution = resolution
         record.duration = resolution.duration
         addresses = resolution.addresses(target.ip_family)
@@ -115,3 +116,9 @@ def _lookup_failure(resolution: Resolution, target: Target) -> Outcome:
     if resolution.outcome is Outcome.OK:
         return Outcome.DNS_NO_ADDRESS
     return resolution.outcome
+
+
+# One set for all targets with the same families: those who keep answers keep it with every name.
+@lru_cache(maxsize=8)
+def _families(families: tuple[IpFamily, ...]) -> frozenset[IpFamily]:
+    return frozenset(families)

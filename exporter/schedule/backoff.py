@@ -78,7 +78,7 @@ def reached(result: ProbeResult) -> bool:
 
 def _greeted(result: ProbeResult) -> bool:
     # The server let us in: whatever failed after that, it was not our being there.
-    return result.outcome is Outcome.OK or any(phase is Phase.GREETING for phase, _ in result.durations)
+    return result.outcome is Outcome.OK or Phase.GREETING in result.durations.phases
 
 
 def _doubled(regular: float, times: int) -> float:

@@ -14,6 +14,8 @@ from exporter.schedule.spread import phase
 from exporter.targets import Target, Variant
 
 _UNSLOWED: Final = Backoff()
+# Each target has it: one object for all of them.
+_NEVER: Final = -math.inf
 
 
 class Entry:
@@ -55,9 +57,9 @@ class Entry:
         self.target = target
         self.phase = phase(target.key)
         self.is_variant = target.variant is not Variant.DEFAULT
-        self.round = -math.inf
+        self.round = _NEVER
         self.due = 0.0
-        self.hastened = -math.inf
+        self.hastened = _NEVER
         self.turn = 0
         self.backoff = _UNSLOWED
         self.interval = target.interval

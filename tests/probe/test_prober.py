@@ -17,7 +17,7 @@ from exporter.probe.certificate.trust import TrustStores
 from exporter.probe.prober import Prober
 from exporter.probe.session import Means
 from exporter.probe.tls import TlsClient
-from exporter.results import Outcome, Phase, ProbeResult, Resolution
+from exporter.results import Durations, Outcome, Phase, ProbeResult, Resolution
 from exporter.targets import IpFamily, Timeouts, TlsMode, Variant
 from tests.ipv6 import needs_ipv6
 from tests.probe.conftest import HOST, NOW, at_once, target
@@ -63,7 +63,7 @@ async def test_a_name_without_an_address_is_a_failure_of_dns_and_holds_no_place(
     assert (result.outcome, result.phase) == (outcome, Phase.RESOLVE)
     assert result.port_open is None
     assert result.resolution == resolution
-    assert not result.durations
+    assert result.durations == Durations()
     assert result.detail
 
 
