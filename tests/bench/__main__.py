@@ -93,7 +93,7 @@ class Benchmark:
 
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
-    "fleet": Benchmark(fleet.measure, 19, exporters.unavailable),
+    "fleet": Benchmark(fleet.measure, 22, exporters.unavailable),
     "flight": Benchmark(flight.measure, 8, exporters.unavailable),
     "latency": Benchmark(latency.measure, 3, exporters.unavailable),
     "scrape": Benchmark(scrape.measure, 4),
@@ -107,13 +107,16 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "extent": Benchmark(extent.measure, 1),
 }
 
+# Of those who make fewer rounds than the others.
+_OTHER_ROUNDS = ("memory_rounds", "fleet_rounds", "scale_rounds")
+
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and report."""
     options = _options(arguments)
     size = _SIZES[options.size]
     if options.rounds:
-        fewer = {name: min(options.rounds, getattr(size, name)) for name in ("memory_rounds", "fleet_rounds")}
+        fewer = {name: min(options.rounds, getattr(size, name)) for name in _OTHER_ROUNDS}
         size = replace(size, rounds=options.rounds, **fewer)
     # A file or a pipe has no width; the tables' own is about this.
     console = Console(width=None if sys.stdout.isatty() else 170)
