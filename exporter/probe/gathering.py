@@ -13,8 +13,8 @@ No latency is longer for it, since the kernel tells when each segment arrived; h
 
 from typing import Final
 
-# Between two looks, as a part of the time that an answer takes: a session is a tenth longer for it. Half as much saves
-# half as much, where servers are 5 to 40 ms away.
+# Between two looks, as a part of the time that an answer takes: a session is a tenth longer for it. That saves 20 % of
+# the processor where servers are 5 to 40 ms away, and half as much 12 %.
 GATHERED_PART: Final = 0.2
 
 # And in seconds, at most. Where servers are 10 to 160 ms away, half of it saves 3 % less of the processor, twice of it
