@@ -25,8 +25,8 @@ LONGEST_SECONDS: Final = 0.01
 # in five of them.
 SHORTEST_SECONDS: Final = 0.001
 
-# No answer counts for more, which would not lengthen anything: one server that is silent for its first ten seconds says
-# nothing about all others.
+# What takes longer makes no look later, and counts as this: one server that greets after ten seconds says nothing about
+# all others.
 _FARTHEST_SECONDS: Final = LONGEST_SECONDS / GATHERED_PART
 
 # What counts are about so many answers: a second of a busy process.

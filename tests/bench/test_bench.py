@@ -153,6 +153,7 @@ def test_scale_counts_sessions_by_turns_and_looks_on_while_the_configuration_is_
     assert len(values(figures, "memory of a target")) == 2
     assert len(values(figures, "start")) == 4
     assert len(values(figures, "sessions held while they count")) == 2
+    assert len(values(figures, "sessions held")) == 4
 
 
 def test_extent_counts_what_a_scrape_has() -> None:
